@@ -1,0 +1,152 @@
+//! Small shared values: bytes that read as text where they can, MIME bundles, streams, failures.
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Bytes: MessagePack `bin` on the wire; in JSON a string where they are UTF-8, else `{"base64": "..."}`.
+#[derive(Clone, PartialEq, Eq, Default, Hash)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Bytes {
+    /// The text, with what is not UTF-8 replaced.
+    #[must_use]
+    pub fn lossy(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl From<&str> for Bytes {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Bytes {
+    /// Elides the middle: a failing test or a trace must not print fifty megabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = self.0.get(..self.0.len().min(60)).unwrap_or_default();
+        write!(f, "{:?}", String::from_utf8_lossy(head))?;
+        if self.0.len() > head.len() { write!(f, "+{}", self.0.len() - head.len()) } else { Ok(()) }
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if !s.is_human_readable() {
+            return s.serialize_bytes(&self.0);
+        }
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => s.serialize_str(text),
+            Err(_) => BTreeMap::from([("base64", BASE64.encode(&self.0))]).serialize(s),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> de::Visitor<'de> for V {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes, text, or {\"base64\": text}")
+            }
+            fn visit_bytes<E: de::Error>(self, v: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(v.to_vec()))
+            }
+            fn visit_byte_buf<E: de::Error>(self, v: Vec<u8>) -> Result<Bytes, E> {
+                Ok(Bytes(v))
+            }
+            fn visit_str<E: de::Error>(self, v: &str) -> Result<Bytes, E> {
+                Ok(Bytes(v.as_bytes().to_vec()))
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Bytes, A::Error> {
+                let mut found = None;
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "base64" {
+                        let text: String = map.next_value()?;
+                        found = Some(BASE64.decode(text.as_bytes()).map_err(de::Error::custom)?);
+                    } else {
+                        map.next_value::<de::IgnoredAny>()?;
+                    }
+                }
+                found.map(Bytes).ok_or_else(|| de::Error::missing_field("base64"))
+            }
+        }
+        if d.is_human_readable() { d.deserialize_any(V) } else { d.deserialize_byte_buf(V) }
+    }
+}
+
+/// One value in several forms, by MIME type. `text/plain` is there whenever the value can be shown as text.
+pub type Bundle = BTreeMap<String, Bytes>;
+
+/// Which stream a run of output belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// The number that stands for it in the frozen output frame.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Stdout => 1,
+            Self::Stderr => 2,
+        }
+    }
+}
+
+/// Bytes written to one stream without the other in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The stream.
+    pub stream: Stream,
+    /// What was written. Text is split only at character borders, except where the program itself wrote half a character.
+    pub data: Bytes,
+}
+
+/// A user's exception: a result of the eval, never a protocol error.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Failure {
+    /// The exception's type, `ZeroDivisionError`.
+    pub name: String,
+    /// What it says.
+    pub value: String,
+    /// The traceback as the language prints it, source lines included, in plain text.
+    #[serde(default)]
+    pub traceback: String,
+}
+
+/// What the kernel is asked to show of an eval's last expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Show {
+    /// As the language's own REPL would.
+    #[default]
+    Value,
+    /// Nothing: the code runs as a program.
+    Nothing,
+}
+
+/// What happens to the group's later evals when this one ends in error or interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// They end `not_run`, also those that arrive later.
+    #[default]
+    Stop,
+    /// They run.
+    Continue,
+}
