@@ -1,0 +1,1 @@
+//! What retention removes first.
