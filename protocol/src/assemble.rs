@@ -1,6 +1,8 @@
 //! Putting chunked values together again, with a ceiling for the whole connection.
 
+use crate::error::Code;
 use crate::frame::Header;
+use crate::limits::MAX_CHANNELS;
 use std::collections::BTreeMap;
 
 /// Why a chunk was not taken.
@@ -22,6 +24,20 @@ pub enum AssembleError {
         /// Where.
         channel: u16,
     },
+    /// Chunks are open on more channels than a connection may have.
+    #[error("values in chunks began on more than {MAX_CHANNELS} channels and none of them ended")]
+    TooMany,
+}
+
+impl AssembleError {
+    /// The code it closes the connection with.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::TooLarge { .. } | Self::TooMany => Code::Oversize,
+            Self::Interleaved { .. } => Code::BadFrame,
+        }
+    }
 }
 
 /// Holds the unfinished messages of one connection. Frames that are whole pass through without a copy.
@@ -45,6 +61,12 @@ impl Assembler {
         self.held
     }
 
+    /// Values that have begun and not ended.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// Takes one frame; gives the whole body once it is complete.
     ///
     /// Frames of the control lane (kinds below 0x20) may come between the chunks of a message, other frames of the same
@@ -57,6 +79,10 @@ impl Assembler {
         let Some((kind, _)) = self.open.get(&header.channel) else {
             if !header.more() {
                 return Ok(Some(body.into()));
+            }
+            // An empty chunk holds no byte and yet a place: without this, 65,536 channels of nothing would go uncounted.
+            if self.open.len() > MAX_CHANNELS {
+                return Err(AssembleError::TooMany);
             }
             self.grow(body.len())?;
             self.open.insert(header.channel, (header.kind, body.to_vec()));
@@ -121,6 +147,14 @@ mod tests {
         let mut a = Assembler::new(10);
         assert_eq!(a.take(h(0x80, 1, true), &[0; 6]), Ok(None));
         assert_eq!(a.take(h(0x80, 2, true), &[0; 6]), Err(AssembleError::TooLarge { ceiling: 10 }));
+    }
+
+    #[test]
+    fn empty_chunks_on_every_channel_do_not_pile_up() {
+        let mut a = Assembler::new(10);
+        let refused = (0..u16::MAX).map(|channel| a.take(h(0x80, channel, true), b"")).find(Result::is_err);
+        assert_eq!(refused, Some(Err(AssembleError::TooMany)));
+        assert_eq!(a.open(), MAX_CHANNELS + 1, "the connection's own channel and as many others as may be open");
     }
 
     #[test]
