@@ -21,8 +21,27 @@ pub struct BadMessage {
 
 impl BadMessage {
     fn new(kind: u8, why: impl fmt::Display) -> Self {
-        Self { kind, why: why.to_string() }
+        Self { kind, why: sentence(&why) }
     }
+}
+
+/// What a reader complains of, without the megabytes it may quote ("unknown variant `...`"): the answer is one small frame.
+fn sentence(why: &dyn fmt::Display) -> String {
+    const LONGEST: usize = 300;
+    struct Short(String);
+    impl fmt::Write for Short {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = LONGEST.saturating_sub(self.0.chars().count());
+            self.0.extend(text.chars().take(room));
+            // Full: nothing more needs to be formatted.
+            if self.0.chars().count() < LONGEST { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+    let mut short = Short(String::new());
+    if fmt::write(&mut short, format_args!("{why}")).is_err() {
+        short.0.push_str("...");
+    }
+    short.0
 }
 
 /// Appends `message` to `out`, in as many frames as `max_frame` asks for.
@@ -38,7 +57,13 @@ pub fn encode(out: &mut Vec<u8>, channel: u16, message: &Message, max_frame: u32
             write_record(out, record);
             IGNORABLE
         }
-        Message::Unknown { .. } => 0,
+        Message::Unknown { ignorable, .. } => {
+            if *ignorable {
+                IGNORABLE
+            } else {
+                0
+            }
+        }
         // Strings, numbers and maps written to a Vec cannot fail; were it otherwise, an empty body is refused by name.
         known => known.encode_body(&mut named(out)).map_or(0, |_| 0),
     };
@@ -242,7 +267,7 @@ fn event_json(record: &Record) -> serde_json::Value {
 /// A sentence that says what is wrong with the object.
 pub fn from_json(value: serde_json::Value) -> Result<Message, String> {
     let text = value.get("type").and_then(|t| t.as_str()).ok_or("an object with a \"type\" is wanted")?.to_owned();
-    let kind = Message::kind_of_name(&text).ok_or_else(|| format!("no message is named {text:?}"))?;
+    let kind = Message::kind_of_name(&text).ok_or_else(|| format!("no message is named {:?}", sentence(&text)))?;
     if kind == kind::PING || kind == kind::PONG {
         let hex = value.get("bytes").and_then(|b| b.as_str()).unwrap_or("0000000000000000");
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok().and_then(|b| b.try_into().ok());
@@ -250,7 +275,7 @@ pub fn from_json(value: serde_json::Value) -> Result<Message, String> {
         return Ok(if kind == kind::PING { Message::Ping(bytes) } else { Message::Pong(bytes) });
     }
     match Message::decode_body(kind, value) {
-        Some(read) => read.map_err(|why| format!("a {text} message cannot be read: {why}")),
+        Some(read) => read.map_err(|why| BadMessage::new(kind, why).to_string()),
         None => Err(format!("{text:?} is no request")),
     }
 }
@@ -354,6 +379,30 @@ mod tests {
         let header = Header { len: 0, kind: 0x80, flags: 0, channel: 1 };
         assert!(decode(header, &body).is_err());
         assert!(read_record(0x7f, &body).is_err());
+    }
+
+    #[test]
+    fn a_complaint_does_not_quote_megabytes() {
+        let mut body = Vec::new();
+        let show = "x".repeat(1 << 20);
+        std::collections::BTreeMap::from([("show", show.as_str())]).serialize(&mut named(&mut body)).unwrap();
+        let header = Header { len: 0, kind: 0x80, flags: 0, channel: 1 };
+        let why = decode(header, &body).unwrap_err().to_string();
+        assert!(why.contains("unknown variant") && why.ends_with("...") && why.len() < 400, "{why}");
+        assert!(from_json(serde_json::json!({ "type": show })).unwrap_err().len() < 400);
+    }
+
+    #[test]
+    fn a_list_of_millions_is_refused_before_it_is_made() {
+        // One byte on the wire, twenty-four in memory: an empty text.
+        let mut body = vec![0x81, 0xa4];
+        body.extend_from_slice(b"argv");
+        body.push(0xdd);
+        body.extend_from_slice(&1_000_000u32.to_be_bytes());
+        body.resize(body.len() + 1_000_000, 0xa0);
+        let header = Header { len: 0, kind: 0x80, flags: 0, channel: 1 };
+        let why = decode(header, &body).unwrap_err().to_string();
+        assert!(why.contains("at most 65536"), "{why}");
     }
 
     #[test]

@@ -87,6 +87,75 @@ impl<'de> Deserialize<'de> for Bytes {
 /// One value in several forms, by MIME type. `text/plain` is there whenever the value can be shown as text.
 pub type Bundle = BTreeMap<String, Bytes>;
 
+/// Lists and maps of a request, refused where they have more than [`crate::limits::MAX_ITEMS`] entries.
+pub(crate) mod few {
+    use crate::limits::MAX_ITEMS;
+    use serde::{Deserialize, Deserializer, de};
+    use std::collections::BTreeMap;
+    use std::fmt;
+
+    fn too_many<E: de::Error>() -> E {
+        E::custom(format_args!("at most {MAX_ITEMS} entries are taken"))
+    }
+
+    struct Texts(Vec<String>);
+
+    impl<'de> Deserialize<'de> for Texts {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            struct V;
+            impl<'de> de::Visitor<'de> for V {
+                type Value = Texts;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a list of texts")
+                }
+                fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+                    let mut texts = Vec::new();
+                    while let Some(text) = seq.next_element()? {
+                        if texts.len() >= MAX_ITEMS {
+                            return Err(too_many());
+                        }
+                        texts.push(text);
+                    }
+                    Ok(Texts(texts))
+                }
+            }
+            d.deserialize_seq(V)
+        }
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+        Texts::deserialize(d).map(|t| t.0)
+    }
+
+    /// A list of texts that may be absent.
+    pub(crate) fn maybe_texts<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<String>>, D::Error> {
+        Option::<Texts>::deserialize(d).map(|t| t.map(|t| t.0))
+    }
+
+    /// A map of texts.
+    pub(crate) fn pairs<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
+        struct V;
+        impl<'de> de::Visitor<'de> for V {
+            type Value = BTreeMap<String, String>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of texts")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = BTreeMap::new();
+                while let Some((key, value)) = map.next_entry()? {
+                    if pairs.len() >= MAX_ITEMS {
+                        return Err(too_many());
+                    }
+                    pairs.insert(key, value);
+                }
+                Ok(pairs)
+            }
+        }
+        d.deserialize_map(V)
+    }
+}
+
 /// Which stream a run of output belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

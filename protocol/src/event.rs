@@ -94,6 +94,12 @@ pub struct LifeStarted {
     pub life: Life,
     /// Who it is.
     pub kernel: KernelInfo,
+    /// Who asked for it, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Who>,
+    /// The request that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RequestId>,
 }
 
 /// A kernel is gone.

@@ -2,7 +2,7 @@
 //!
 //! `re` is a number the client chooses; the reply carries it back. 0 asks for no reply beyond errors.
 
-use crate::data::{Bundle, Bytes, OnError, Show};
+use crate::data::{Bundle, Bytes, OnError, Show, few};
 use crate::error::is_zero;
 use crate::event::{Outcome, Who};
 use crate::ids::{ClientId, Cursor, Epoch, EvalId, EvalNumber, GroupId, Life, RequestId, Seq, SessionId, SessionName};
@@ -25,7 +25,7 @@ pub struct Hello {
     /// The newest.
     pub max: u16,
     /// Abilities beyond the contract.
-    #[serde(default, skip_serializing_if = "unset")]
+    #[serde(default, skip_serializing_if = "unset", deserialize_with = "few::texts")]
     pub features: Vec<String>,
     /// The longest frame body this side takes. Bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -56,7 +56,7 @@ pub struct Welcome {
     /// The contract spoken from here on.
     pub contract: u16,
     /// The abilities both have.
-    #[serde(default, skip_serializing_if = "unset")]
+    #[serde(default, skip_serializing_if = "unset", deserialize_with = "few::texts")]
     pub features: Vec<String>,
     /// The longest frame body, both ways. Bytes.
     pub max_frame: u32,
@@ -117,7 +117,7 @@ pub struct Create {
     #[serde(default, skip_serializing_if = "unset")]
     pub cwd: String,
     /// Environment on top of the bridge's own. Never journalled.
-    #[serde(default, skip_serializing_if = "unset")]
+    #[serde(default, skip_serializing_if = "unset", deserialize_with = "few::pairs")]
     pub env: BTreeMap<String, String>,
     /// Refuse where the session is there already.
     #[serde(default, skip_serializing_if = "unset")]
@@ -164,7 +164,7 @@ pub struct Greet {
     /// The newest.
     pub max: u16,
     /// Abilities beyond the contract.
-    #[serde(default, skip_serializing_if = "unset")]
+    #[serde(default, skip_serializing_if = "unset", deserialize_with = "few::texts")]
     pub features: Vec<String>,
     /// This client; the same over reconnects.
     pub client: ClientId,
@@ -179,7 +179,7 @@ pub struct Greeted {
     /// The contract spoken on this channel.
     pub contract: u16,
     /// The abilities both have.
-    #[serde(default, skip_serializing_if = "unset")]
+    #[serde(default, skip_serializing_if = "unset", deserialize_with = "few::texts")]
     pub features: Vec<String>,
     /// The session.
     pub session: SessionId,
@@ -297,7 +297,7 @@ pub struct Submit {
     #[serde(default, skip_serializing_if = "unset")]
     pub show: Show,
     /// Its name and arguments, where it runs as a program.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "few::maybe_texts")]
     pub argv: Option<Vec<String>>,
     /// The trace it belongs to (W3C traceparent).
     #[serde(default, skip_serializing_if = "Option::is_none")]
