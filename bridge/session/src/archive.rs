@@ -30,6 +30,19 @@ pub struct EvalFacts {
     pub code: Option<i32>,
 }
 
+/// Whether an eval that ended so stops the later evals of its group, where its submitter asked for that.
+///
+/// An eval that never started says nothing about the code before it: it was cancelled, or something else had stopped its
+/// group already. An exit without a code is an exit with 0. An outcome of a newer build stops, which is the careful reading.
+#[must_use]
+pub const fn stops_group(outcome: Outcome, code: Option<i32>) -> bool {
+    match outcome {
+        Outcome::Ok | Outcome::Cancelled | Outcome::NotRun => false,
+        Outcome::Exit => !matches!(code, None | Some(0)),
+        Outcome::Error | Outcome::Interrupted | Outcome::Died | Outcome::Lost | Outcome::Unknown => true,
+    }
+}
+
 /// The past of one session.
 pub trait Archive {
     /// The eval of this id, if it was ever accepted.

@@ -2,6 +2,38 @@
 //!
 //! This crate will never know a clock, a socket, a file, a thread or dice: time comes with each input, ids come from whoever
 //! makes them, and what is to be done comes out as data. `docs/architecture.md` says who carries it out, and by which law.
+//!
+//! | question | file |
+//! |---|---|
+//! | what can happen, what can be asked for? | `input.rs` |
+//! | what survives? | `state.rs` |
+//! | what happens on submit? | `submit.rs`, `once.rs` |
+//! | what runs next? | `dispatch.rs` |
+//! | what happens on interrupt? | `interrupt.rs` |
+//! | how do kernels come and go? | `lives.rs` |
+//! | what happens when the program reads? | `ask.rs` |
+//! | who hears what? | `attach.rs`, `audience.rs` |
+//! | what is true after a supervisor died? | `recover.rs` |
+//! | what is removed first? | `retention.rs` |
 
 pub mod archive;
+mod ask;
+mod attach;
+pub mod audience;
+mod dispatch;
+pub mod input;
+mod interrupt;
+mod lives;
+pub mod once;
+mod query;
+mod recover;
 pub mod retention;
+mod session;
+mod state;
+mod status;
+mod submit;
+
+pub use archive::{Archive, EvalFacts};
+pub use audience::{Audience, Due};
+pub use input::{ConnId, Input, Output, StoredValue, Timer};
+pub use session::Session;

@@ -1,0 +1,161 @@
+//! Who hears what: each attached client is a cursor and a credit, and nothing more. A slow client costs an older cursor.
+//!
+//! The driver asks [`Audience::next`] whom it may send to, reads events after that cursor from its tail or the journal, and
+//! reports with [`Audience::sent`]. Holes that retention made are named here, so that no path can forget them.
+
+use crate::input::ConnId;
+use rialto_protocol::event::Who;
+use rialto_protocol::message::Gap;
+use rialto_protocol::{ClientId, Cursor, Epoch, Scope, Seq, limits};
+use std::collections::BTreeMap;
+
+/// A client on one channel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Client {
+    pub(crate) who: Who,
+    pub(crate) scope: Scope,
+    pub(crate) reader: Option<Reader>,
+}
+
+/// An attached client's place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reader {
+    /// The last event it was sent.
+    pub(crate) cursor: Seq,
+    /// Bytes it may still be sent. One frame may overdraw it, so that a frame larger than the credit is no dead end.
+    pub(crate) credit: i64,
+}
+
+/// What is due to one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The channel.
+    pub conn: ConnId,
+    /// Send events after this one,
+    pub after: Seq,
+    /// as long as this is above zero. Bytes.
+    pub credit: i64,
+}
+
+/// Everybody on the line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Audience {
+    pub(crate) clients: BTreeMap<ConnId, Client>,
+}
+
+/// Where a cursor leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Events after this one.
+    After(Seq),
+    /// The cursor is from a future this journal does not have; the last common event is this.
+    Rewound(Seq),
+}
+
+impl Audience {
+    /// The next client after `conn` that may be sent something, `head` being the last event. Start with `None`.
+    #[must_use]
+    pub fn next(&self, conn: Option<ConnId>, head: Seq) -> Option<Due> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = conn.map_or(Unbounded, Excluded);
+        self.clients.range((from, Unbounded)).find_map(|(conn, client)| {
+            let r = client.reader.as_ref()?;
+            let spent = r.credit <= 0 && !cfg!(mutant = "credit_is_ignored");
+            (r.cursor < head && !spent).then_some(Due { conn: *conn, after: r.cursor, credit: r.credit })
+        })
+    }
+
+    /// A hole before `seq`, where this client's next event is `seq`: to be said before it.
+    #[must_use]
+    pub fn gap(&self, conn: ConnId, seq: Seq) -> Option<Gap> {
+        let cursor = self.clients.get(&conn)?.reader.as_ref()?.cursor;
+        (seq > cursor + 1 && !cfg!(mutant = "gap_is_silent")).then_some(Gap { from: cursor + 1, to: seq - 1 })
+    }
+
+    /// The client was sent everything up to `seq`, in `bytes` bytes. Pieces of an unfinished event are reported with the
+    /// cursor unmoved.
+    pub fn sent(&mut self, conn: ConnId, seq: Seq, bytes: usize) {
+        if let Some(r) = self.clients.get_mut(&conn).and_then(|c| c.reader.as_mut()) {
+            r.cursor = r.cursor.max(seq);
+            r.credit = r.credit.saturating_sub_unsigned(bytes as u64);
+        }
+    }
+
+    /// Credit left, for a value that is sent in pieces. Bytes.
+    #[must_use]
+    pub fn credit(&self, conn: ConnId) -> i64 {
+        self.clients.get(&conn).and_then(|c| c.reader.as_ref()).map_or(0, |r| r.credit)
+    }
+
+    /// More bytes may be sent.
+    pub(crate) fn grant(&mut self, conn: ConnId, bytes: u64) {
+        if let Some(r) = self.clients.get_mut(&conn).and_then(|c| c.reader.as_mut()) {
+            // A client that grants without end gets no more than the type holds.
+            r.credit = r.credit.saturating_add_unsigned(bytes);
+        }
+    }
+
+    pub(crate) fn attach(&mut self, conn: ConnId, after: Seq, credit: Option<u64>) {
+        if let Some(c) = self.clients.get_mut(&conn) {
+            let credit = i64::try_from(credit.unwrap_or(limits::DEFAULT_CREDIT)).unwrap_or(i64::MAX);
+            c.reader = Some(Reader { cursor: after, credit });
+        }
+    }
+
+    pub(crate) fn detach(&mut self, conn: ConnId) {
+        if let Some(c) = self.clients.get_mut(&conn) {
+            c.reader = None;
+        }
+    }
+
+    /// Whether this client program is on any channel.
+    pub(crate) fn present(&self, client: ClientId) -> bool {
+        self.clients.values().any(|c| c.who.client == Some(client))
+    }
+
+    /// The lowest cursor of all attached clients: what the driver should keep in memory begins after it.
+    #[must_use]
+    pub fn slowest(&self) -> Option<Seq> {
+        self.clients.values().filter_map(|c| c.reader.as_ref().map(|r| r.cursor)).min()
+    }
+}
+
+/// Finds the place of a cursor among the epochs. The first number of each epoch is that of its `epoch_started`.
+pub(crate) fn place(cursor: Cursor, epochs: &[(Epoch, Seq)], head: Seq) -> Place {
+    if cursor.seq == 0 {
+        return Place::After(0);
+    }
+    let Some(at) = epochs.iter().position(|(epoch, _)| *epoch == cursor.epoch) else {
+        // An incarnation this journal never had: what it shares with us ends before the first epoch later than it.
+        let later = epochs.iter().find(|(epoch, _)| *epoch > cursor.epoch).map_or(head, |(_, first)| first - 1);
+        return if cfg!(mutant = "foreign_epoch_is_believed") {
+            Place::After(cursor.seq.min(head))
+        } else {
+            Place::Rewound(cursor.seq.min(later))
+        };
+    };
+    let end = epochs.get(at + 1).map_or(head, |(_, next)| next - 1);
+    if cursor.seq > end && !cfg!(mutant = "rewound_is_silent") { Place::Rewound(end) } else { Place::After(cursor.seq.min(head)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EPOCHS: &[(Epoch, Seq)] = &[(10, 2), (20, 8)];
+
+    fn at(epoch: Epoch, seq: Seq) -> Place {
+        place(Cursor { epoch, seq }, EPOCHS, 12)
+    }
+
+    #[test]
+    fn a_cursor_of_a_future_that_was_lost_is_rewound_to_what_both_have() {
+        assert_eq!(at(10, 5), Place::After(5));
+        assert_eq!(at(10, 7), Place::After(7));
+        assert_eq!(at(10, 9), Place::Rewound(7), "epoch 10 ended at 7");
+        assert_eq!(at(20, 12), Place::After(12));
+        assert_eq!(at(20, 13), Place::Rewound(12));
+        assert_eq!(at(15, 11), Place::Rewound(7), "an epoch that a restored backup forgot");
+        assert_eq!(at(99, 50), Place::Rewound(12));
+    }
+}
