@@ -1,1 +1,106 @@
-//! wip
+//! Ways to carry bytes between a Rialto client and a bridge. Each file is one way: something that listens, something that
+//! dials, or both, and what comes out is always the same: an ordered stream of bytes in both directions and who is at the
+//! other end of it.
+//!
+//! This crate will never know a frame, a message or a session: all of that sits above and is written once. (`exec` and
+//! `stdio` together are how `ssh` and `docker exec` carry a bridge, so neither of them appears here.)
+
+mod authenticate;
+pub mod exec;
+pub mod memory;
+pub mod stdio;
+pub mod unix;
+
+pub use authenticate::{Authenticator, Identity, Refused};
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Bytes in both directions.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// One live connection, whatever carries it. Dropping it ends it.
+pub type Stream = Box<dyn Duplex>;
+
+/// A future that a trait object can hand out.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where connections come from.
+pub trait Listener: Send {
+    /// The next connection. It cannot fail: whoever listens knows best which faults pass, so waiting and trying again are
+    /// the listener's duty and not that of every loop that accepts.
+    ///
+    /// Dropping the future loses no connection.
+    fn accept(&mut self) -> Boxed<'_, (Stream, Peer)>;
+
+    /// What it listens on, for people.
+    fn text(&self) -> String;
+}
+
+/// How to reach a bridge, again and again.
+pub trait Dialer: Send + Sync {
+    /// A new connection.
+    fn dial(&self) -> Boxed<'_, Result<Stream, DialError>>;
+
+    /// Where it leads, for people.
+    fn text(&self) -> String;
+}
+
+/// The other end could not be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach {to}: {why}")]
+pub struct DialError {
+    /// What was dialled.
+    pub to: String,
+    /// What came of it.
+    #[source]
+    pub why: io::Error,
+}
+
+impl DialError {
+    fn new(to: impl Into<String>, why: io::Error) -> Self {
+        Self { to: to.into(), why }
+    }
+}
+
+/// By which way a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum How {
+    /// A Unix socket: the kernel vouches for the uid.
+    Unix,
+    /// Our own stdin and stdout: whoever started us.
+    Stdio,
+    /// Inside this process.
+    Memory,
+}
+
+/// Who is at the other end, as far as the way itself can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// The way.
+    pub how: How,
+    /// The user, where the way proves it.
+    pub uid: Option<u32>,
+    /// The process, where the way knows it. For people: a process number proves nothing.
+    pub pid: Option<i32>,
+    /// One line for logs.
+    pub text: String,
+}
+
+impl Peer {
+    /// A peer that can only be us: started us, or is in this process.
+    fn ourselves(how: How, text: &str) -> Self {
+        Self { how, uid: Some(nix::unistd::Uid::effective().as_raw()), pid: None, text: text.to_owned() }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
