@@ -43,7 +43,8 @@ impl AssembleError {
 /// Holds the unfinished messages of one connection. Frames that are whole pass through without a copy.
 #[derive(Debug)]
 pub struct Assembler {
-    open: BTreeMap<u16, (u8, Vec<u8>)>,
+    /// By channel and lane: replies overtake events, also between the chunks of one.
+    open: BTreeMap<(u16, bool), (u8, Vec<u8>)>,
     held: usize,
     ceiling: usize,
 }
@@ -69,14 +70,15 @@ impl Assembler {
 
     /// Takes one frame; gives the whole body once it is complete.
     ///
-    /// Frames of the control lane (kinds below 0x20) may come between the chunks of a message, other frames of the same
-    /// channel may not.
+    /// There are two lanes on a channel: replies and control (kinds below 0x40), and the rest. Frames of one lane may come between
+    /// the chunks of the other; within a lane only whole control frames (kinds below 0x20) may.
     ///
     /// # Errors
     /// See [`AssembleError`]. After an error the connection must be closed.
     pub fn take<'a>(&mut self, header: Header, body: &'a [u8]) -> Result<Option<std::borrow::Cow<'a, [u8]>>, AssembleError> {
         let control = header.kind < 0x20;
-        let Some((kind, _)) = self.open.get(&header.channel) else {
+        let place = (header.channel, header.kind < 0x40);
+        let Some((kind, _)) = self.open.get(&place) else {
             if !header.more() {
                 return Ok(Some(body.into()));
             }
@@ -85,7 +87,7 @@ impl Assembler {
                 return Err(AssembleError::TooMany);
             }
             self.grow(body.len())?;
-            self.open.insert(header.channel, (header.kind, body.to_vec()));
+            self.open.insert(place, (header.kind, body.to_vec()));
             return Ok(None);
         };
         if *kind != header.kind {
@@ -95,21 +97,23 @@ impl Assembler {
             return Err(AssembleError::Interleaved { open: *kind, found: header.kind, channel: header.channel });
         }
         self.grow(body.len())?;
-        if let Some((_, whole)) = self.open.get_mut(&header.channel) {
+        if let Some((_, whole)) = self.open.get_mut(&place) {
             whole.extend_from_slice(body);
         }
         if header.more() {
             return Ok(None);
         }
-        let whole = self.open.remove(&header.channel).map(|(_, whole)| whole).unwrap_or_default();
+        let whole = self.open.remove(&place).map(|(_, whole)| whole).unwrap_or_default();
         self.held = self.held.saturating_sub(whole.len());
         Ok(Some(whole.into()))
     }
 
     /// The channel is closed: what was unfinished there is gone.
     pub fn forget(&mut self, channel: u16) {
-        if let Some((_, part)) = self.open.remove(&channel) {
-            self.held = self.held.saturating_sub(part.len());
+        for lane in [false, true] {
+            if let Some((_, part)) = self.open.remove(&(channel, lane)) {
+                self.held = self.held.saturating_sub(part.len());
+            }
         }
     }
 
@@ -155,6 +159,16 @@ mod tests {
         let refused = (0..u16::MAX).map(|channel| a.take(h(0x80, channel, true), b"")).find(Result::is_err);
         assert_eq!(refused, Some(Err(AssembleError::TooMany)));
         assert_eq!(a.open(), MAX_CHANNELS + 1, "the connection's own channel and as many others as may be open");
+    }
+
+    #[test]
+    fn a_reply_may_come_between_the_chunks_of_an_event() {
+        let mut a = Assembler::new(100);
+        assert_eq!(a.take(h(0x67, 1, true), b"ab"), Ok(None));
+        assert_eq!(a.take(h(0x26, 1, true), b"re"), Ok(None));
+        assert_eq!(a.take(h(0x67, 1, false), b"c").unwrap().unwrap().as_ref(), b"abc");
+        assert_eq!(a.take(h(0x26, 1, false), b"ply").unwrap().unwrap().as_ref(), b"reply");
+        assert_eq!(a.held(), 0);
     }
 
     #[test]

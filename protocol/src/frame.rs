@@ -118,6 +118,14 @@ impl Decoder {
         self.buf.len() - self.start
     }
 
+    /// Gives back the memory of a connection that went quiet.
+    pub fn rest(&mut self) {
+        if self.start == self.buf.len() {
+            self.buf = Vec::new();
+            self.start = 0;
+        }
+    }
+
     fn make_room(&mut self) {
         if self.start == self.buf.len() {
             self.buf.clear();

@@ -74,6 +74,8 @@ pub enum Output {
         seq: Seq,
         /// When.
         at: Stamp,
+        /// The eval that showed it.
+        n: EvalNumber,
         /// Where it lies.
         value: StoredValue,
     },

@@ -37,6 +37,11 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
+    /// Something was told to stop and has not: the kernel must be heard even where nothing else may go on.
+    pub(crate) const fn open(&self) -> bool {
+        self.sent_to.is_some() || self.fence.is_some()
+    }
+
     /// The running eval was told to end by force.
     pub(crate) fn forced(&self) -> bool {
         self.hardest.is_some_and(|h| h >= Step::Terminate)

@@ -119,6 +119,12 @@ impl Session {
         self.state.ended
     }
 
+    /// While stalled: an interrupt or an end is under way, so the kernel must be heard all the same.
+    #[must_use]
+    pub const fn urgent(&self) -> bool {
+        self.interrupts.open() || self.phase.ending()
+    }
+
     /// The eval that runs, for whoever asks the process what it does.
     #[must_use]
     pub fn running(&self) -> Option<EvalNumber> {
@@ -142,8 +148,7 @@ impl Turn<'_> {
             Input::Kernel(life, event) => self.kernel(life, event),
             Input::Stored { life, n, value } => {
                 if self.is_this_life(life) {
-                    let _ = n;
-                    self.record_stored(value);
+                    self.record_stored(n, value);
                 }
             }
             Input::Timer(timer) => self.timer(timer),
@@ -260,10 +265,10 @@ impl Turn<'_> {
         seq
     }
 
-    fn record_stored(&mut self, value: StoredValue) {
+    fn record_stored(&mut self, n: EvalNumber, value: StoredValue) {
         let seq = self.s.state.head + 1;
         self.s.state.head = seq;
-        self.out.push(Output::RecordStored { seq, at: self.at, value });
+        self.out.push(Output::RecordStored { seq, at: self.at, n, value });
     }
 
     pub(crate) fn reply(&mut self, conn: ConnId, message: Message) {
