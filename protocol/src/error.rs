@@ -99,6 +99,10 @@ codes! {
     49 DiskFull "disk_full" true;
     /// A fault of this side.
     60 Internal "internal" true;
+    /// There is no link, and whether the request arrived is not known. Said by a client's own library, never sent.
+    80 Disconnected "disconnected" true;
+    /// Too many requests of this client wait for their answers. Said by a client's own library, never sent.
+    81 OutboxFull "outbox_full" true;
 }
 
 /// An error as it travels.
