@@ -1,1 +1,3 @@
 //! wip
+pub mod home;
+pub mod tasks;
