@@ -1,0 +1,80 @@
+//! From the name of a kind to a running kernel.
+
+use crate::{Kernel, python};
+use rialto_protocol::kernel::Launch;
+
+/// Why a kernel could not be started. Each is a sentence for the person who asked for it.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// There is no such kind.
+    #[error("there is no kernel {kind:?}; known are: {known}")]
+    UnknownKind {
+        /// What was asked for.
+        kind: String,
+        /// What there is.
+        known: String,
+    },
+    /// The interpreter was not found.
+    #[error("no {language} interpreter was found: {looked}")]
+    NoInterpreter {
+        /// The language.
+        language: &'static str,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// The folder to start in does not exist.
+    #[error("the folder {cwd:?} to start in does not exist")]
+    NoFolder {
+        /// The folder.
+        cwd: String,
+    },
+    /// The system refused.
+    #[error("{program} could not be started: {source}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A kind of kernel, for a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelSpec {
+    /// What a session's creator calls it: `python`.
+    pub name: String,
+    /// Its language.
+    pub language: String,
+    /// The program that would run, where one was found.
+    pub program: Option<String>,
+    /// Its version, where that is known without starting it.
+    pub version: Option<String>,
+}
+
+/// The kinds of this build, by name.
+const KINDS: &[&str] = &["python"];
+
+/// Starts a kernel. Its first event is `Ready`, or `Died` with `failed_start`.
+///
+/// # Errors
+/// Where nothing could be started at all: unknown kind, no interpreter, no such folder.
+///
+/// # Panics
+/// Outside of a tokio runtime with IO enabled, like everything that owns a descriptor there.
+pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
+    match launch.kernel.as_str() {
+        "python" => python::launch(launch),
+        other => {
+            // The name is a stranger's; the sentence must stay a sentence.
+            let kind = other.chars().take(80).collect();
+            Err(LaunchError::UnknownKind { kind, known: KINDS.join(", ") })
+        }
+    }
+}
+
+/// The kinds of kernel there are, and which program each would use in this folder and environment. Starts nothing.
+#[must_use]
+pub fn known() -> Vec<KernelSpec> {
+    let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
+    vec![python::spec(&Launch { kernel: "python".into(), cwd: here, ..Launch::default() })]
+}

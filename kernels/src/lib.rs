@@ -1,0 +1,40 @@
+//! Running interpreters behind one vocabulary: commands in, events out.
+//!
+//! A [`Kernel`] is a state machine with file descriptors: its owner hands it commands and polls it for events, and nothing
+//! else happens. There are no tasks, threads or channels here. What this crate never knows: clients, connections, journals,
+//! queues, who may do what.
+//!
+//! # Layout
+//! - [`launch`](launch()) and [`known`] (`launch.rs`): from a kind's name to a running kernel.
+//! - `runner/`: kernels that are a small script on the user's own interpreter, whatever its language.
+//! - `python.rs`: which Python, and how it is started. `runners/python.py` is its runner.
+
+mod launch;
+mod python;
+mod runner;
+
+pub use launch::{KernelSpec, LaunchError, known, launch};
+
+use rialto_protocol::kernel::{KernelCommand, KernelEvent};
+use std::task::{Context, Poll};
+
+/// A running interpreter.
+///
+/// The owner polls it from one task. **Not polling it is back-pressure**: a kernel reads no further ahead than about
+/// 128 KiB, so a program that prints into an unpolled kernel soon waits. Dropping it kills its process group.
+pub trait Kernel: Send {
+    /// The next thing that happened. `Ready` comes first and once, `Died` last and once; after it, `Pending` for ever
+    /// (and the waker is not kept).
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<KernelEvent>;
+
+    /// Says something to the kernel. Never waits: what the kernel does not take at once is kept, and sent by
+    /// [`Kernel::poll_event`], so that the caller must poll after a command. After the death it does nothing.
+    fn command(&mut self, command: KernelCommand);
+
+    /// The process, as long as it lives (for a recovery that must find what is left of it: its process group has the same
+    /// number).
+    fn pid(&self) -> Option<u32>;
+
+    /// Ends the process group at once (SIGKILL). `Died` follows where the process still lived.
+    fn kill_group(&mut self);
+}

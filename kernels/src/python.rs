@@ -1,0 +1,123 @@
+//! Python: which interpreter, and how it is started. `runners/python.py` does the rest.
+
+use crate::Kernel;
+use crate::launch::{KernelSpec, LaunchError};
+use crate::runner::{Runner, Script};
+use rialto_protocol::kernel::Launch;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use tokio::process::Command;
+
+/// The runner, in two parts: what follows this mark is compiled only when it is first needed, which halves the cold start.
+const RUNNER: &str = include_str!("../runners/python.py");
+const LATER: &str = "\n# ==== later ====\n";
+
+/// Reads the runner from the channel and becomes it. Python 2 must be able to read this, to be told that it is too old.
+const BOOTSTRAP: &str = r#"import sys
+if sys.version_info < (3, 8): sys.exit("Python %d.%d is too old for Rialto: it needs Python 3.8 or newer (%s)" % (sys.version_info[0], sys.version_info[1], sys.executable))
+import posix
+def r(n):
+ b = b""
+ while len(b) < n:
+  c = posix.read(0, n - len(b))
+  if not c: posix._exit(0)
+  b += c
+ return b
+r = {"__builtins__": dict(__builtins__.__dict__), "__name__": "<rialto>", "s": r(int.from_bytes(r(4), "little"))}
+exec(compile(r["s"], "<rialto>", "exec", 0, True), r)"#;
+
+/// Starts a Python kernel.
+pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
+    let cwd = if launch.cwd.is_empty() { "." } else { &launch.cwd };
+    if !Path::new(cwd).is_dir() {
+        return Err(LaunchError::NoFolder { cwd: cwd.to_owned() });
+    }
+    let found = find(launch)?;
+    let mut command = Command::new(&found.program);
+    command.arg("-c").arg(BOOTSTRAP).current_dir(cwd).envs(&launch.env);
+    // At the interpreter's start this would make the C library's output unbuffered for the whole kernel; the user meant the
+    // programs that it starts, and for those it is put back.
+    let unbuffered = variable(launch, "PYTHONUNBUFFERED").and_then(|v| v.into_string().ok());
+    command.env_remove("PYTHONUNBUFFERED");
+    let environment: Vec<_> = unbuffered.map(|v| ("PYTHONUNBUFFERED", v)).into_iter().collect();
+    let (source, later) = RUNNER.split_once(LATER).unwrap_or((RUNNER, ""));
+    let script = Script { source, later, environment: &environment, note: found.note };
+    match Runner::start(command, script) {
+        Ok(runner) => Ok(Box::new(runner)),
+        Err(source) => Err(LaunchError::Start { program: found.program.display().to_string(), source }),
+    }
+}
+
+/// What `launch` would start.
+pub(crate) fn spec(launch: &Launch) -> KernelSpec {
+    let program = find(launch).ok().map(|found| found.program);
+    let version = program.as_deref().and_then(version_in_name);
+    let program = program.map(|p| p.display().to_string());
+    KernelSpec { name: "python".into(), language: "python".into(), program, version }
+}
+
+struct Found {
+    program: PathBuf,
+    note: Option<String>,
+}
+
+impl Found {
+    /// The interpreter of a virtual environment, where there is one in this folder.
+    fn in_environment(folder: &Path) -> Option<Self> {
+        let program = folder.join("bin/python");
+        let note = Some(format!("virtual environment {}", folder.display()));
+        is_program(&program).then_some(Self { program, note })
+    }
+}
+
+/// The interpreter: what was named, else the active virtual environment, else the project's own, else the PATH.
+fn find(launch: &Launch) -> Result<Found, LaunchError> {
+    let cwd = std::path::absolute(if launch.cwd.is_empty() { "." } else { &launch.cwd }).unwrap_or_default();
+    if let Some(named) = launch.program.as_deref().filter(|p| !p.is_empty()) {
+        let program = if named.contains('/') { Some(cwd.join(named)).filter(|p| is_program(p)) } else { on_path(launch, named) };
+        let looked =
+            || if named.contains('/') { format!("{named} is no program") } else { format!("{named} is not on the PATH") };
+        let program = program.ok_or_else(|| LaunchError::NoInterpreter { language: "Python", looked: looked() })?;
+        return Ok(Found { program, note: None });
+    }
+    if let Some(active) = variable(launch, "VIRTUAL_ENV").filter(|v| !v.is_empty())
+        && let Some(found) = Found::in_environment(Path::new(&active))
+    {
+        return Ok(found);
+    }
+    for folder in cwd.ancestors() {
+        if let Some(found) = [".venv", "venv"].iter().find_map(|name| Found::in_environment(&folder.join(name))) {
+            return Ok(found);
+        }
+        // Above the project's root a virtual environment is somebody else's.
+        if folder.join(".git").exists() || folder.join("pyproject.toml").exists() {
+            break;
+        }
+    }
+    let program = on_path(launch, "python3").or_else(|| on_path(launch, "python"));
+    let looked = || "neither python3 nor python is on the PATH; name one with --program".to_owned();
+    let program = program.ok_or_else(|| LaunchError::NoInterpreter { language: "Python", looked: looked() })?;
+    Ok(Found { program, note: None })
+}
+
+/// A variable as the kernel will see it.
+fn variable(launch: &Launch, name: &str) -> Option<OsString> {
+    launch.env.get(name).map(OsString::from).or_else(|| std::env::var_os(name))
+}
+
+fn on_path(launch: &Launch, name: &str) -> Option<PathBuf> {
+    let path = variable(launch, "PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| is_program(program))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// `3.11` of a program that is really `/usr/bin/python3.11`.
+fn version_in_name(program: &Path) -> Option<String> {
+    let real = program.canonicalize().ok()?;
+    let version = real.file_name()?.to_str()?.strip_prefix("python")?;
+    (version.contains('.') && version.chars().all(|c| c.is_ascii_digit() || c == '.')).then(|| version.to_owned())
+}

@@ -1,0 +1,155 @@
+//! The socket between this process and a runner: frames in, commands out, and never a wait.
+
+use super::wire::{Frame, HEADER, Malformed, frame_length, read_frame};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::task::{Context, Poll};
+use tokio::io::unix::AsyncFd;
+
+/// What is read at once: a whole output frame and a little more.
+const READ: usize = 64 * 1024;
+
+/// Lets the runtime watch a descriptor.
+pub(super) fn watch<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
+    // Deprecated because a safe `AsRawFd` may give a descriptor that it does not own. Its successor is `unsafe`, which this
+    // workspace forbids; a socket and a pipe of the standard library own theirs until they are dropped.
+    #[allow(deprecated)]
+    AsyncFd::new(owner)
+}
+
+pub(super) struct Channel {
+    /// None once it has ended.
+    fd: Option<AsyncFd<UnixStream>>,
+    received: Vec<u8>,
+    /// So much of `received` is done with.
+    done: usize,
+    unsent: Vec<u8>,
+    /// So much of `unsent` is sent.
+    sent: usize,
+}
+
+/// Whether a look at the socket brought anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    Some,
+    Nothing,
+}
+
+impl Channel {
+    pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let fd = Some(watch(socket)?);
+        Ok(Self { fd, received: Vec::new(), done: 0, unsent: Vec::new(), sent: 0 })
+    }
+
+    /// No more is read or written.
+    pub(super) fn close(&mut self) {
+        *self = Self { fd: None, received: Vec::new(), done: 0, unsent: Vec::new(), sent: 0 };
+    }
+
+    /// The next whole frame of what has been received.
+    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, Malformed> {
+        let data = self.received.get(self.done..).unwrap_or_default();
+        if data.len() < HEADER {
+            return Ok(None);
+        }
+        let Some(length) = frame_length(data)? else { return Ok(None) };
+        let Some(frame) = data.get(..length) else { return Ok(None) };
+        let frame = read_frame(frame)?;
+        self.done += length;
+        Ok(Some(frame))
+    }
+
+    /// Reads what is there now, whatever the runtime believes. Nothing means that there is nothing.
+    pub(super) fn receive(&mut self) -> Received {
+        self.read().map_or(Received::Nothing, |(got, _)| got)
+    }
+
+    /// Reads if the runtime says that there is something; where there is nothing the task will be woken.
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Received {
+        loop {
+            let Some(fd) = &self.fd else { return Received::Nothing };
+            match fd.poll_read_ready(cx) {
+                Poll::Pending => return Received::Nothing,
+                Poll::Ready(Err(_)) => {
+                    self.fd = None;
+                    return Received::Nothing;
+                }
+                Poll::Ready(Ok(_)) => {}
+            }
+            let read = self.read();
+            // A short read has emptied the socket: the next arrival is a new edge, so the read that would find nothing is saved.
+            if read.is_none_or(|(_, emptied)| emptied)
+                && let Some(fd) = &self.fd
+                && let Poll::Ready(Ok(mut guard)) = fd.poll_read_ready(cx)
+            {
+                guard.clear_ready();
+            }
+            if let Some((Received::Some, _)) = read {
+                return Received::Some;
+            }
+        }
+    }
+
+    /// One read: what came, and whether the socket is empty now. None: nothing was there.
+    fn read(&mut self) -> Option<(Received, bool)> {
+        let fd = self.fd.as_ref()?;
+        self.received.drain(..self.done);
+        self.done = 0;
+        let kept = self.received.len();
+        // Room for the rest of a long frame, and never more than one frame and one read.
+        self.received.resize(kept + READ, 0);
+        let read = fd.get_ref().read(self.received.get_mut(kept..).unwrap_or_default());
+        self.received.truncate(kept + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => {
+                // The runner is gone, or has become another program. Its process tells how that ends.
+                self.fd = None;
+                None
+            }
+            Ok(n) => Some((Received::Some, n < READ)),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => None,
+            Err(_) => {
+                self.fd = None;
+                None
+            }
+        }
+    }
+
+    /// Writes a command, now if the socket takes it.
+    pub(super) fn send(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
+        if self.fd.is_none() {
+            return;
+        }
+        put(&mut self.unsent);
+        self.write();
+    }
+
+    /// Sends what an earlier command left behind.
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) {
+        while !self.unsent.is_empty() {
+            let Some(fd) = &self.fd else { return self.unsent.clear() };
+            let Poll::Ready(ready) = fd.poll_write_ready(cx) else { return };
+            let Ok(mut guard) = ready else { return self.unsent.clear() };
+            // Cleared first: the borrow ends here, and a socket that takes everything needs no readiness.
+            guard.clear_ready();
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        let Some(fd) = &self.fd else { return };
+        while let Some(rest) = self.unsent.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match fd.get_ref().write(rest) {
+                Ok(n) => self.sent += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                // Nobody listens any more; the end of the process says why.
+                Err(_) => break,
+            }
+        }
+        self.unsent.clear();
+        self.sent = 0;
+    }
+}

@@ -1,0 +1,326 @@
+//! A kernel that is a small script on the user's own interpreter.
+//!
+//! Three ways lead out of the process: the channel (a socket pair, the interpreter's descriptor 0 at its start), on which the
+//! runner sends frames, and the pipes behind descriptors 1 and 2, where C code and child processes write. Their order is made
+//! by one rule on each side. The runner sends nothing that comes after bytes in a pipe before the pipe is empty. This side
+//! looks how much a pipe holds, *then* empties the channel, and only then takes that much: whatever was said before those
+//! bytes were written is out by then, and nothing that came after them can be.
+
+mod channel;
+mod pipes;
+mod process;
+mod wire;
+
+use crate::Kernel;
+use channel::{Channel, Received};
+use pipes::{Halves, Pipe};
+use process::Process;
+use rialto_protocol::data::{Run, Stream};
+use rialto_protocol::ids::EvalNumber;
+use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, OUTPUT_CHUNK};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::task::{Context, Poll};
+use tokio::process::Command;
+use wire::{Frame, Malformed};
+
+/// What is kept of the words of an interpreter that is not ready yet.
+const EARLY: usize = 4 * 1024;
+
+/// What makes a runner of one language.
+pub(crate) struct Script<'a> {
+    /// The part that runs at once.
+    pub(crate) source: &'a str,
+    /// The part that the runner compiles when it is first needed.
+    pub(crate) later: &'a str,
+    /// Environment variables that the interpreter itself must not see at its start, to be put back by the runner.
+    pub(crate) environment: &'a [(&'a str, String)],
+    /// To be said once, in `Ready`.
+    pub(crate) note: Option<String>,
+}
+
+/// A runner's process, and what is known of it.
+pub(crate) struct Runner {
+    process: Process,
+    channel: Channel,
+    out: Pipe,
+    err: Pipe,
+    halves: Halves,
+    /// What is decided and not yet told: a handful of events.
+    told: VecDeque<KernelEvent>,
+    state: State,
+    note: Option<String>,
+    /// The eval that runs, or ran last.
+    n: EvalNumber,
+    background: bool,
+    /// Bytes of a display still to come. Nothing else may be told in between.
+    display: u64,
+}
+
+enum State {
+    /// Not ready: what it has written so far.
+    Starting {
+        out: Vec<u8>,
+        err: Vec<u8>,
+    },
+    Up,
+    /// The process has ended; so much of each pipe was written before that and is still to be taken.
+    Ending {
+        death: Death,
+        out: usize,
+        err: usize,
+    },
+    Dead,
+}
+
+impl Runner {
+    /// Starts the command with the channel as its standard input, and sends the script.
+    pub(crate) fn start(mut command: Command, script: Script<'_>) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let (out_reader, out_writer) = io::pipe()?;
+        let (err_reader, err_writer) = io::pipe()?;
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(out_writer).stderr(err_writer);
+        let process = Process::start(&mut command)?;
+        // The command holds our copies of the child's ends.
+        drop(command);
+        let mut channel = Channel::new(ours)?;
+        channel.send(|tx| wire::put_setup(tx, script.source, script.later, script.environment));
+        Ok(Self {
+            process,
+            channel,
+            out: Pipe::new(out_reader, Stream::Stdout)?,
+            err: Pipe::new(err_reader, Stream::Stderr)?,
+            halves: Halves::default(),
+            told: VecDeque::new(),
+            state: State::Starting { out: Vec::new(), err: Vec::new() },
+            note: script.note,
+            n: 0,
+            background: true,
+            display: 0,
+        })
+    }
+
+    /// Moves one step on. False: nothing to do, and the task will be woken.
+    fn step(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.channel.next_frame() {
+            Ok(Some(frame)) => return self.hear(frame),
+            Ok(None) => {}
+            Err(Malformed) => self.broken(),
+        }
+        if let State::Ending { .. } = self.state {
+            return self.end();
+        }
+        // Readiness as the runtime knows it costs nothing to ask; in the round trip of `1+1` the pipes cost no system call.
+        let (out_stirs, err_stirs) = if self.display > 0 { (false, false) } else { (self.out.stirs(cx), self.err.stirs(cx)) };
+        if out_stirs || err_stirs {
+            let (out, err) = (self.out.waiting(), self.err.waiting());
+            if self.channel.receive() == Received::Some {
+                return true;
+            }
+            if out + err > 0 {
+                self.take(out, err);
+                return true;
+            }
+            if out_stirs {
+                self.out.settle(cx);
+            }
+            if err_stirs {
+                self.err.settle(cx);
+            }
+        }
+        if self.channel.poll_receive(cx) == Received::Some {
+            return true;
+        }
+        let Poll::Ready(death) = self.process.poll_exit(cx) else { return false };
+        if let State::Starting { .. } = self.state {
+            self.take(self.out.waiting(), self.err.waiting());
+        }
+        let death = Death { failed_start: self.failed_start(&death), ..death };
+        self.state = State::Ending { death, out: self.out.waiting(), err: self.err.waiting() };
+        self.display = 0;
+        true
+    }
+
+    /// Takes so much of each pipe, at most a chunk in all, and tells it. Says how much it was.
+    fn take(&mut self, out: usize, err: usize) -> (usize, usize) {
+        let out = self.out.take(out.min(OUTPUT_CHUNK / 2 - 8));
+        let err = self.err.take(err.min(OUTPUT_CHUNK / 2 - 8));
+        let taken = (out.len(), err.len());
+        let runs = [(self.out.stream, out), (self.err.stream, err)];
+        self.tell_output(runs.into_iter().map(|(stream, data)| Run { stream, data: data.into() }).collect());
+        taken
+    }
+
+    /// Tells all that the pipes hold now: what comes next comes after it.
+    fn catch_up(&mut self) {
+        let (mut out, mut err) = (self.out.waiting(), self.err.waiting());
+        while out + err > 0 {
+            let (took_out, took_err) = self.take(out, err);
+            if took_out + took_err == 0 {
+                break;
+            }
+            out = out.saturating_sub(took_out);
+            err = err.saturating_sub(took_err);
+        }
+    }
+
+    fn tell_output(&mut self, mut runs: Vec<Run>) {
+        if let State::Starting { out, err } = &mut self.state {
+            for run in runs {
+                let kept = if run.stream == Stream::Stdout { &mut *out } else { &mut *err };
+                kept.extend(run.data.0);
+                kept.drain(..kept.len().saturating_sub(EARLY));
+            }
+            return;
+        }
+        for run in &mut runs {
+            self.halves.mend(run);
+        }
+        runs.retain(|run| !run.data.0.is_empty());
+        if !runs.is_empty() {
+            self.told.push_back(KernelEvent::Output { n: self.n, background: self.background, runs });
+        }
+    }
+
+    /// Tells the half characters whose other halves did not come in time.
+    fn tell_halves(&mut self) {
+        let runs = self.halves.flush();
+        if !runs.is_empty() {
+            self.told.push_back(KernelEvent::Output { n: self.n, background: self.background, runs });
+        }
+    }
+
+    fn hear(&mut self, frame: Frame) -> bool {
+        let in_display = matches!(frame, Frame::Event(KernelEvent::DisplayData(_)));
+        let starting = matches!(self.state, State::Starting { .. });
+        let is_ready = matches!(frame, Frame::Event(KernelEvent::Ready(_)));
+        if in_display != (self.display > 0) || starting != is_ready {
+            self.broken();
+            return true;
+        }
+        match frame {
+            Frame::Sync => self.catch_up(),
+            Frame::Event(KernelEvent::Ready(mut info)) => {
+                info.pid = self.process.pid().unwrap_or(0);
+                info.note = self.note.take();
+                self.told.push_back(KernelEvent::Ready(info));
+                if let State::Starting { out, err } = std::mem::replace(&mut self.state, State::Up) {
+                    let runs = [(Stream::Stdout, out), (Stream::Stderr, err)];
+                    self.tell_output(runs.into_iter().map(|(stream, data)| Run { stream, data: data.into() }).collect());
+                }
+            }
+            Frame::Event(KernelEvent::Output { runs, .. }) => self.tell_output(runs),
+            Frame::Event(KernelEvent::Done(done)) => {
+                self.catch_up();
+                self.tell_halves();
+                self.background = true;
+                self.told.push_back(KernelEvent::Done(done));
+            }
+            Frame::Event(event) => {
+                match &event {
+                    KernelEvent::DisplayStart { forms, .. } => {
+                        self.display = forms.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size));
+                    }
+                    KernelEvent::DisplayData(data) => match self.display.checked_sub(data.len() as u64) {
+                        Some(left) => self.display = left,
+                        None => {
+                            self.broken();
+                            return true;
+                        }
+                    },
+                    _ => {}
+                }
+                self.told.push_back(event);
+            }
+        }
+        true
+    }
+
+    /// The channel says what no runner says: user code has written to it. Nothing it says can be believed any more.
+    fn broken(&mut self) {
+        tracing::warn!(pid = self.process.pid(), "the kernel's channel carries what no runner sends; the kernel is killed");
+        self.channel.close();
+        self.display = 0;
+        self.process.signal(rialto_protocol::kernel::Step::Kill);
+    }
+
+    /// After the end of the process: what the channel holds, what the pipes held then, the death.
+    fn end(&mut self) -> bool {
+        if self.channel.receive() == Received::Some {
+            return true;
+        }
+        let State::Ending { out, err, .. } = self.state else { return false };
+        if out + err > 0 {
+            let (took_out, took_err) = self.take(out, err);
+            if let State::Ending { out, err, .. } = &mut self.state {
+                let moved = took_out + took_err > 0;
+                *out = if moved { out.saturating_sub(took_out) } else { 0 };
+                *err = if moved { err.saturating_sub(took_err) } else { 0 };
+            }
+            return true;
+        }
+        self.tell_halves();
+        if let State::Ending { death, .. } = std::mem::replace(&mut self.state, State::Dead) {
+            self.told.push_back(KernelEvent::Died(death));
+        }
+        true
+    }
+
+    /// One clear sentence where it died before it was ready.
+    fn failed_start(&self, death: &Death) -> Option<String> {
+        let State::Starting { out, err } = &self.state else { return None };
+        let said = if err.is_empty() { out } else { err };
+        let said = String::from_utf8_lossy(said).trim().to_owned();
+        Some(match (said.is_empty(), &death.signal, death.code) {
+            (false, _, _) => said,
+            (true, Some(signal), _) => format!("the interpreter was ended by {signal} before it was ready"),
+            (true, None, Some(code)) => format!("the interpreter exited with code {code} before it was ready, without a word"),
+            (true, None, None) => "the interpreter ended before it was ready".to_owned(),
+        })
+    }
+}
+
+impl Kernel for Runner {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<KernelEvent> {
+        loop {
+            if let Some(event) = self.told.pop_front() {
+                return Poll::Ready(event);
+            }
+            if let State::Dead = self.state {
+                return Poll::Pending;
+            }
+            self.channel.flush(cx);
+            if !self.step(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn command(&mut self, command: KernelCommand) {
+        if let State::Ending { .. } | State::Dead = self.state {
+            return;
+        }
+        match command {
+            KernelCommand::Exec(exec) => {
+                (self.n, self.background) = (exec.n, false);
+                self.channel.send(|tx| wire::put_exec(tx, &exec));
+            }
+            KernelCommand::Interrupt(step) => self.process.signal(step),
+            KernelCommand::Fence(k) => self.channel.send(|tx| wire::put_fence(tx, k)),
+            KernelCommand::Input { ask, data, eof } => self.channel.send(|tx| wire::put_input(tx, ask, &data, eof)),
+            KernelCommand::Query(id, query) => self.channel.send(|tx| wire::put_query(tx, id, &query)),
+            KernelCommand::Shutdown => self.channel.send(wire::put_shutdown),
+        }
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.process.pid()
+    }
+
+    fn kill_group(&mut self) {
+        self.process.kill_group();
+    }
+}

@@ -1,0 +1,69 @@
+//! What an eval's end says: results, errors, exits.
+
+use crate::driver::Driver;
+use rialto_protocol::data::Show;
+use rialto_protocol::kernel::DoneHow;
+
+#[test]
+fn the_last_expression_is_the_result() {
+    let mut d = Driver::start();
+    for (code, result) in [
+        ("1+1", Some("2")),
+        ("'a'", Some("'a'")),
+        ("None", None),
+        ("x = 5", None),
+        ("x", Some("5")),
+        ("_", Some("5")),
+        ("y = 2\nx * y", Some("10")),
+        ("y = 2\nx * y;", Some("10")),
+        ("for i in range(3):\n    pass", None),
+        ("", None),
+        ("# nothing", None),
+        ("'\u{e9}\u{1f600}'", Some("'\u{e9}\u{1f600}'")),
+        ("'\\ud800'", Some("'\\ud800'")),
+        ("__name__", Some("'__main__'")),
+        ("import sys; sys.argv", Some("['']")),
+        ("sys.path[0]", Some("''")),
+        ("sys.modules['__main__'].__dict__ is globals()", Some("True")),
+        ("[k for k in globals() if not k.startswith('__')]", Some("['x', 'y', 'i', 'sys']")),
+    ] {
+        assert_eq!(d.exec(code).ok().result().as_deref(), result, "{code:?}");
+    }
+    d.submit_as("1+1", Show::Nothing, None);
+    assert_eq!(d.finish().ok().bundle(), None);
+}
+
+#[test]
+fn an_exception_is_a_result_with_its_source() {
+    let mut d = Driver::start();
+    d.exec("def f(x):\n    return 1 / x\n").ok();
+    let failure = d.exec("f(0)").failure().clone();
+    assert_eq!((failure.name.as_str(), failure.value.as_str()), ("ZeroDivisionError", "division by zero"));
+    assert!(failure.traceback.contains("<cell 1>\", line 2, in f"), "{}", failure.traceback);
+    assert!(failure.traceback.contains("return 1 / x"), "{}", failure.traceback);
+    assert!(failure.traceback.contains("<cell 2>"), "{}", failure.traceback);
+    assert!(!failure.traceback.contains("<rialto>"), "{}", failure.traceback);
+    let failure = d.exec("x = 1\nif x\n  2").failure().clone();
+    assert_eq!(failure.name, "SyntaxError");
+    assert!(failure.traceback.contains("    if x\n") && failure.traceback.contains('^'), "{}", failure.traceback);
+    assert!(!failure.traceback.contains("Traceback"), "{}", failure.traceback);
+    // Raised inside an eval, a SyntaxError must not make it run again.
+    let outcome = d.exec("eval((print('once'), '1 +')[1])");
+    assert_eq!((outcome.out().as_str(), outcome.failure().name.as_str()), ("once\n", "SyntaxError"));
+}
+
+#[test]
+fn exit_ends_the_eval_and_not_the_interpreter() {
+    let mut d = Driver::start();
+    for (code, number, message) in [
+        ("import sys; sys.exit(3)", 3, None),
+        ("sys.exit()", 0, None),
+        ("sys.exit('no such file')", 1, Some("no such file")),
+        ("raise SystemExit(-1)", 255, None),
+        ("exit(2)", 2, None),
+    ] {
+        let expected = DoneHow::Exit { code: number, message: message.map(str::to_owned) };
+        assert_eq!(*d.exec(code).how(), expected, "{code}");
+    }
+    assert_eq!(d.exec("1").ok().result().as_deref(), Some("1"));
+}
