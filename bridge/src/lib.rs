@@ -1,3 +1,8 @@
-//! wip
+//! The bridge: supervisors that own sessions, their journals, the router that finds them, and the daemon on the network side.
+//!
+//! This crate will never know a terminal, a line editor or a command line; nor what an interpreter's language means.
+
+pub mod auth;
 pub mod home;
+pub mod router;
 pub mod tasks;

@@ -32,6 +32,13 @@ impl Home {
         if let Some(id) = self.follow(&request)? {
             return Ok(Claimed { id, created: true });
         }
+        // A name that is another session's id would hide that session.
+        if let Some(id) = name.as_ref().and_then(|name| name.as_str().parse::<SessionId>().ok())
+            && create.session.as_ref() != Some(&id)
+            && self.session(&id).exists()
+        {
+            return Err(HomeError::Exists(id));
+        }
         let named = match &name {
             Some(name) => self.named(name)?.map(|id| (name, id)),
             None => None,

@@ -117,7 +117,8 @@ fn has_variable(proc: &Path, session: &SessionHome) -> bool {
     environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::super::testing::{create, home};
     use super::*;

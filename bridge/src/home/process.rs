@@ -95,7 +95,8 @@ fn read_stat(pid: i32, text: &str) -> Option<Stat> {
     Some(Stat { pid, pgid: field(5)?.parse().ok()?, sid: field(6)?.parse().ok()?, start_time: field(22)?.parse().ok()? })
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

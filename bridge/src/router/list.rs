@@ -1,0 +1,137 @@
+//! The sessions of this user, and how each of them is: what their supervisors say in the time there is, and for those that
+//! say nothing, what their folders do.
+
+use super::frames;
+use super::handshake::{Entry, greet};
+use crate::auth;
+use crate::home::{Home, HomeError, SessionHome};
+use crate::tasks::{TaskKind, Tasks, blocking};
+use rialto_protocol::message::{Greet, Listed, Listing, Plain, Status};
+use rialto_protocol::{ClientId, Code, ErrorReply, Message, limits, version};
+use rialto_transports::Dialer;
+use rialto_transports::unix::UnixDialer;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Supervisors that are asked at once.
+const AT_ONCE: usize = 16;
+/// Bytes of statuses in one answer. What comes later is listed without: a listing must fit a connection's memory.
+const MAX_STATUSES: usize = 96 * 1024;
+
+/// Lists the sessions that `who` sees, asking living supervisors for as long as `patience` lasts.
+///
+/// # Errors
+/// Where the folder of sessions cannot be read.
+pub async fn list(home: &Home, who: &str, patience: Duration) -> Result<Listing, ErrorReply> {
+    let until = Instant::now() + patience;
+    let (home, who) = (home.clone(), who.to_owned());
+    let rows = blocking(move || rows(&home, &who)).await;
+    let rows = rows.map_err(|why| ErrorReply::new(0, Code::Internal, format!("the listing failed: {why}")))?;
+    let (mut sessions, living) = rows.map_err(|error| error.reply(0))?;
+    let statuses = ask_all(living, until).await;
+    for listed in &mut sessions {
+        if let Some(status) = statuses.get(listed.session.as_str()) {
+            listed.state.clone_from(&status.state);
+            listed.status = Some(status.clone());
+        }
+    }
+    Ok(Listing { re: 0, sessions })
+}
+
+/// What the folders say, and which supervisors are to be asked.
+fn rows(home: &Home, who: &str) -> Result<(Vec<Listed>, Vec<SessionHome>), HomeError> {
+    let (mut sessions, mut living) = (Vec::new(), Vec::new());
+    for session in home.sessions()? {
+        // It was deleted a moment ago, or cannot be read: one bad folder must not hide the others.
+        let spec = match session.spec() {
+            Ok(spec) => spec,
+            Err(HomeError::Gone(_)) => continue,
+            Err(why) => {
+                tracing::warn!(session = %session.id(), %why, "cannot be listed");
+                continue;
+            }
+        };
+        if !auth::sees(who, &spec.owner) {
+            continue;
+        }
+        let lives = session.lives()?;
+        let state = match (lives, session.ended()) {
+            (true, _) => "unresponsive",
+            (false, true) => "ended",
+            (false, false) => "dead",
+        };
+        sessions.push(Listed {
+            session: spec.id,
+            name: spec.name,
+            kernel: spec.kernel,
+            state: state.to_owned(),
+            created_ms: spec.created_ms,
+            cwd: spec.cwd,
+            status: None,
+            bytes: session.bytes(),
+        });
+        if lives {
+            living.push(session);
+        }
+    }
+    Ok((sessions, living))
+}
+
+async fn ask_all(living: Vec<SessionHome>, until: Instant) -> HashMap<String, Status> {
+    let mut tasks = Tasks::new();
+    let mut waiting = living.into_iter();
+    let (said, mut heard) = mpsc::channel(AT_ONCE);
+    let mut statuses = HashMap::new();
+    let mut room = MAX_STATUSES;
+    let collect = async {
+        loop {
+            while tasks.len() < AT_ONCE
+                && let Some(session) = waiting.next()
+            {
+                let said = said.clone();
+                tasks.spawn(TaskKind::AskStatus, async move {
+                    if let Some(answer) = ask(&session).await {
+                        let _ = said.send(answer).await;
+                    }
+                });
+            }
+            if tasks.next().await.is_none() {
+                return;
+            }
+            while let Ok((status, bytes)) = heard.try_recv() {
+                if bytes <= room {
+                    room -= bytes;
+                    statuses.insert(status.session.to_string(), status);
+                }
+            }
+        }
+    };
+    // Whoever has not answered by then is listed as it is.
+    let _ = tokio::time::timeout_at(until, collect).await;
+    statuses
+}
+
+/// One supervisor's status, and the bytes it came in.
+async fn ask(session: &SessionHome) -> Option<(Status, usize)> {
+    let mut stream = UnixDialer::new(session.socket().ok()?).dial().await.ok()?;
+    let entry = Entry { channel: 1, max_frame: limits::DEFAULT_MAX_FRAME, on_behalf: None };
+    greet(session.id(), &session.cookie().ok()?, &mut stream, &entry).await.ok()?;
+    let greeting = Greet {
+        min: version::MIN_CONTRACT,
+        max: version::MAX_CONTRACT,
+        features: Vec::new(),
+        client: ClientId(crate::home::random().ok()?),
+        label: "list".to_owned(),
+    };
+    let words = [(1, Message::Greet(greeting)), (1, Message::GetStatus(Plain { re: 1 }))];
+    frames::send(&mut stream, &words, entry.max_frame).await.ok()?;
+    loop {
+        match frames::message(&mut stream, entry.max_frame).await.ok()?? {
+            (header, Message::Status(status)) => return Some((status, header.len as usize)),
+            (_, Message::Error(_)) => return None,
+            _ => {}
+        }
+    }
+}

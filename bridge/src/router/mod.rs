@@ -1,0 +1,160 @@
+//! From what a client asks for to a supervisor that answers: finds the session or makes it, starts its supervisor where none
+//! lives, and connects. The daemon, `rialto stdio` and direct clients all come this way, so they meet in one session.
+//!
+//! A router will never know what is said on the connection it makes.
+
+mod detach;
+pub(crate) mod frames;
+mod handshake;
+mod list;
+mod reach;
+mod readiness;
+mod start;
+
+pub use detach::detach;
+pub use handshake::{Entry, enter};
+pub use list::list;
+pub use readiness::Readiness;
+pub use start::Spawn;
+
+use crate::auth;
+use crate::home::{Claimed, Home, HomeError, SessionHome, Spec};
+use crate::tasks::blocking;
+use rialto_protocol::message::{Create, Open};
+use rialto_protocol::{Code, ErrorReply, SessionId, SessionName, limits};
+use rialto_transports::Stream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// From the question to a connection, whatever has to be started on the way.
+const LIMIT: Duration = Duration::from_secs(30);
+/// The longest path taken from a client. Bytes; Linux's own ceiling.
+const MAX_PATH: usize = 4096;
+
+/// A session whose supervisor answers.
+pub struct Reached {
+    /// The session.
+    pub session: SessionId,
+    /// Its name.
+    pub name: Option<SessionName>,
+    /// It was made by this request.
+    pub created: bool,
+    /// Where its supervisor listens.
+    pub socket: PathBuf,
+    /// What the supervisor wants to see in a hello.
+    pub cookie: String,
+    /// A connection to it, on which nothing has been said.
+    pub stream: Stream,
+}
+
+impl std::fmt::Debug for Reached {
+    /// Without the cookie: this may end in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { session, name, created, socket, .. } = self;
+        f.debug_struct("Reached")
+            .field("session", session)
+            .field("name", name)
+            .field("created", created)
+            .field("socket", socket)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds or makes the session that `open` asks for on behalf of the principal `who`, and connects to its supervisor, which is
+/// started where none lives.
+///
+/// Dropping the future leaves nothing half done: a supervisor that was being started goes on to be found by the next one.
+///
+/// # Errors
+/// An answer to the request: `unknown_session`, `ambiguous`, `bad_name`, `name_taken`, `not_ours`, what a supervisor said
+/// when it could not start, `unreachable`.
+pub async fn ensure(home: &Home, open: &Open, who: &str, how: &Spawn) -> Result<Reached, ErrorReply> {
+    let re = open.re;
+    if let Some(create) = &open.create {
+        sound(create).map_err(|why| ErrorReply::new(re, Code::BadMessage, why))?;
+    }
+    let until = Instant::now() + LIMIT;
+    // More than once, because a session may end and be deleted between being found and being reached.
+    for _ in 0..3 {
+        let (at, asked, principal) = (home.clone(), open.clone(), who.to_owned());
+        let found = blocking(move || find(&at, &asked, &principal)).await;
+        let found =
+            found.map_err(|why| ErrorReply::new(re, Code::Internal, format!("the search for a session failed: {why}")))?;
+        let found = found.map_err(|error| error.reply(re))?;
+        match reach::supervisor(home, &found, open.create.as_ref(), how, until).await {
+            Ok(stream) => return found.reached(stream).map_err(|error| error.reply(re)),
+            Err(error) if error.known() == Some(Code::SessionGone) && open.create.is_some() && Instant::now() < until => {}
+            Err(error) => return Err(ErrorReply { re, ..error }),
+        }
+    }
+    Err(ErrorReply::new(re, Code::Unreachable, "the session ended each time it was reached; try again, or under another name"))
+}
+
+/// A session, and what it was made to be.
+#[derive(Debug)]
+struct Found {
+    session: SessionHome,
+    spec: Spec,
+    created: bool,
+}
+
+impl Found {
+    fn reached(self, stream: Stream) -> Result<Reached, HomeError> {
+        Ok(Reached {
+            socket: self.session.socket()?.to_owned(),
+            cookie: self.session.cookie()?,
+            session: self.spec.id,
+            name: self.spec.name,
+            created: self.created,
+            stream,
+        })
+    }
+}
+
+fn find(home: &Home, open: &Open, who: &str) -> Result<Found, HomeError> {
+    let Claimed { id, created } = match &open.create {
+        None => Claimed { id: home.resolve(&open.session)?, created: false },
+        Some(create) => claim(home, &open.session, create, who)?,
+    };
+    let session = home.session(&id);
+    let spec = session.spec()?;
+    if auth::sees(who, &spec.owner) {
+        Ok(Found { session, spec, created })
+    } else {
+        Err(HomeError::Unknown(open.session.clone()))
+    }
+}
+
+fn claim(home: &Home, text: &str, create: &Create, who: &str) -> Result<Claimed, HomeError> {
+    // To meet a session that is there is the usual case, and needs no lock.
+    if let Some(id) = home.exactly(text)?
+        && !create.must_be_new
+        && create.session.as_ref().is_none_or(|wanted| *wanted == id)
+    {
+        let created = home.session(&id).spec()?.created_by == create.id;
+        return Ok(Claimed { id, created });
+    }
+    let name = if text.is_empty() { None } else { Some(text.parse::<SessionName>()?) };
+    home.claim(name, create, who)
+}
+
+/// What a client wrote is about to become files and a process.
+fn sound(create: &Create) -> Result<(), String> {
+    let Create { kernel, program, cwd, env, .. } = create;
+    if kernel.is_empty() || kernel.len() > limits::MAX_LABEL {
+        return Err(format!("a kernel's name has 1 to {} bytes", limits::MAX_LABEL));
+    }
+    if [program.as_deref().unwrap_or_default(), cwd].iter().any(|path| path.len() > MAX_PATH || path.contains('\0')) {
+        return Err(format!("a path has at most {MAX_PATH} bytes, and none of them zero"));
+    }
+    if !cwd.is_empty() && !Path::new(cwd).is_absolute() {
+        return Err(format!("the folder to start in must be a whole path, and {cwd:?} is not"));
+    }
+    for (key, value) in env {
+        if key.is_empty() || key.contains(['=', '\0']) || value.contains('\0') {
+            return Err(format!("{key:?} with its value cannot be in an environment"));
+        }
+    }
+    Ok(())
+}
