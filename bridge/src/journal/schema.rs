@@ -1,0 +1,131 @@
+//! The file: its tables, its settings, and which files are refused.
+
+use super::error::JournalError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+/// The format this build writes, and the newest it reads.
+pub(super) const KNOWN: i64 = 1;
+/// What says in a file's header that it is one of ours: "RLTO".
+const APPLICATION: i64 = 0x524c_544f;
+
+/// Whether a commit outlives the machine as well as the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A commit survives `kill -9` of anything, but a power loss may take the last seconds.
+    #[default]
+    Process,
+    /// It survives a power loss too: every commit waits for the disk, 0.1 to 10 ms.
+    Power,
+}
+
+/// Two tables for what happened, and not one: what the kernel printed is nearly all of the bytes and is never needed to
+/// rebuild the session's state, so recovery reads `events` from end to end and does not meet a gigabyte of output on the way.
+/// An ordinary commit still writes one page of one table. `n` is the eval a row belongs to, 0 for none; a NULL body is kept
+/// in pieces, found through `big`.
+///
+/// `evals`, `requests`, `noted` and `stopped` are an index over `events`, complete up to `meta.indexed` and filled in batches.
+/// They outlive the rows they were made from: ids stay known. Eval 0 is what was printed before the first eval. `typed`
+/// is the size of code worth trimming, else 0.
+const TABLES: &str = "
+CREATE TABLE events (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB);
+CREATE TABLE outputs (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB);
+CREATE TABLE big (seq INTEGER PRIMARY KEY, value INTEGER NOT NULL, len INTEGER NOT NULL, count INTEGER NOT NULL);
+CREATE TABLE pieces (value INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (value, at)) WITHOUT ROWID;
+CREATE TABLE evals (n INTEGER PRIMARY KEY, id BLOB UNIQUE, hash BLOB, client BLOB, grp BLOB, first INTEGER, last INTEGER,
+    outcome INTEGER, code INTEGER, typed INTEGER NOT NULL DEFAULT 0,
+    out_from INTEGER, out_to INTEGER, out_bytes INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX evals_with_code ON evals (n) WHERE typed > 0;
+CREATE INDEX evals_with_output ON evals (n) WHERE out_bytes > 0;
+CREATE INDEX evals_with_middle ON evals (n) WHERE out_bytes > 131072;
+CREATE TABLE requests (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE noted (eval BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE stopped (grp BLOB PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO evals (n, last) VALUES (0, 0);
+INSERT INTO meta VALUES ('indexed', 0), ('rowless', 0);
+";
+
+/// Fixed when the file is made.
+const PAGE_SIZE: i64 = 2048;
+
+/// Makes the file, readable by its owner alone, and everything in it.
+pub(super) fn create(path: &Path) -> Result<Connection, JournalError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    // SQLite gives its side files the mode of the main one, so this is the one place that decides it.
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| JournalError::of_io(path, &e))?;
+    let fail = |e: rusqlite::Error| JournalError::of(path, &e);
+    let db = connect(path, false).map_err(fail)?;
+    // Both are part of the file's layout: they count only before the first table.
+    db.pragma_update(None, "page_size", PAGE_SIZE).map_err(fail)?;
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(fail)?;
+    settle(&db, Durability::Process).map_err(fail)?;
+    // One transaction: a file is a whole journal or, without its application id, none at all.
+    db.execute_batch(&format!("BEGIN;{TABLES}PRAGMA application_id={APPLICATION};PRAGMA user_version={KNOWN};COMMIT;"))
+        .map_err(fail)?;
+    Ok(db)
+}
+
+/// Opens a file that is there, and looks at it before anything in it is touched.
+pub(super) fn open(path: &Path, read_only: bool) -> Result<Connection, JournalError> {
+    let found = std::fs::metadata(path).map_err(|e| JournalError::of_io(path, &e))?;
+    let not_ours = |why: &str| JournalError::NotAJournal { path: path.to_owned(), why: why.to_owned() };
+    if !found.is_file() {
+        return Err(not_ours("it is not a file"));
+    }
+    let fail = |e: rusqlite::Error| JournalError::of(path, &e);
+    let db = connect(path, read_only).map_err(fail)?;
+    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fail);
+    if !read_only {
+        db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(fail)?;
+    }
+    match (number("application_id")?, number("user_version")?) {
+        (0, 0) => return Err(not_ours("it is empty, or another program's database")),
+        (APPLICATION, KNOWN) => {}
+        (APPLICATION, version) if version > KNOWN => {
+            return Err(JournalError::Newer { path: path.to_owned(), found: version, known: KNOWN });
+        }
+        (APPLICATION, _) => return Err(not_ours("its format number makes no sense")),
+        _ => return Err(not_ours("it is another program's database")),
+    }
+    if !read_only {
+        settle(&db, Durability::Process).map_err(fail)?;
+    }
+    Ok(db)
+}
+
+fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
+    let how = if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    let db = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    // Who finds the door locked is to be told so at once: it stays locked for as long as the session lives.
+    db.busy_timeout(std::time::Duration::ZERO)?;
+    db.set_prepared_statement_cache_capacity(48);
+    Ok(db)
+}
+
+/// The settings of a connection that writes.
+fn settle(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    // Exclusive comes first: then the index of the log lives in memory, there is no shared-memory file, and a second
+    // supervisor finds a locked door instead of a journal.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    set_durability(db, durability)?;
+    db.pragma_update(None, "cache_size", -256)?;
+    db.pragma_update(None, "wal_autocheckpoint", 2000)?;
+    db.pragma_update(None, "journal_size_limit", 8 * 1024 * 1024)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    // What is deleted inside a page is overwritten; whole pages only where that is asked for (see `redact`), because zeroing
+    // everything that retention trims would write it all once more.
+    db.pragma_update(None, "secure_delete", "FAST")?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}
+
+/// Chooses between fast and safe from power loss.
+pub(super) fn set_durability(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let how = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    db.pragma_update(None, "synchronous", how)
+}

@@ -1,0 +1,243 @@
+//! What retention takes away, in small steps. What goes first is decided by [`rialto_session::retention`].
+
+use super::error::JournalError;
+use super::facts::Printed;
+use super::{Journal, int, uint};
+use rialto_protocol::event::Event;
+use rialto_protocol::{EvalNumber, Seq, codec};
+use rialto_session::retention::{HEAD_AND_TAIL, KEEP_EACH_END, Part, Span, Trim, plan};
+use rusqlite::{Row, params};
+use std::collections::BTreeMap;
+
+/// Evals looked at for one step.
+const WINDOW: i64 = 64;
+/// What the lifecycle rows of one eval are taken to be for the plan; what is really used is measured before every step.
+const ROWS: u64 = 400;
+/// Pages given back to the file system in one step.
+const PAGES: u32 = 512;
+
+impl Journal {
+    /// Takes one small step towards `budget` bytes: removes at most about `max_rows` rows. Returns whether there is more to do.
+    /// Holes in the numbering are all that is left of what was removed.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`]; want of space is possible here too, since removing is writing.
+    pub fn trim_step(&mut self, budget: u64, max_rows: usize) -> Result<bool, JournalError> {
+        self.commit()?;
+        let used = self.used().map_err(|e| self.says(&e))?;
+        if used <= budget && self.orphans.is_empty() {
+            return self.give_back().map_err(|e| self.says(&e));
+        }
+        // Only what is indexed is planned, and what is removed must be behind the index: recovery takes the head from there.
+        self.idle();
+        if let Some(fault) = self.take_fault() {
+            return Err(fault);
+        }
+        if self.settled.records > 0 {
+            return Err(JournalError::Full(self.path.clone()));
+        }
+        let limit = i64::try_from(max_rows.max(1)).unwrap_or(i64::MAX);
+        let trims = match self.orphans.is_empty() {
+            true => plan(&self.spans().map_err(|e| self.says(&e))?, used, budget),
+            false => Vec::new(),
+        };
+        let mut orphans = Vec::new();
+        let mut step = || -> rusqlite::Result<bool> {
+            self.db.execute_batch("BEGIN")?;
+            let more = match (self.orphans.last(), trims.first()) {
+                (Some(value), _) => self.drop_pieces(*value, limit)?,
+                (None, None) => false,
+                (None, Some(Trim { n, part: Part::Middle })) => self.drop_middle(*n, limit, &mut orphans)?,
+                (None, Some(Trim { n, part: Part::Outputs })) => self.drop_outputs(*n, limit, &mut orphans)?,
+                (None, Some(Trim { n, part: Part::Code })) => self.drop_code(*n)?,
+                (None, Some(Trim { part: Part::Rows, .. })) => self.drop_rows(&trims, limit, &mut orphans)?,
+            };
+            self.db.execute_batch("COMMIT")?;
+            Ok(more)
+        };
+        match step() {
+            Ok(more) => {
+                if !self.orphans.is_empty() && !more {
+                    self.orphans.pop();
+                }
+                self.orphans.append(&mut orphans);
+                let giving = self.give_back().map_err(|e| self.says(&e))?;
+                Ok(more || giving || !trims.is_empty() || !self.orphans.is_empty())
+            }
+            Err(error) => {
+                let error = self.says(&error);
+                if !self.db.is_autocommit() {
+                    let _ = self.db.execute_batch("ROLLBACK");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Bytes in use: pages that hold something.
+    fn used(&self) -> rusqlite::Result<u64> {
+        let number = |name: &str| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(uint);
+        Ok((number("page_count")?.saturating_sub(number("freelist_count")?)) * number("page_size")?)
+    }
+
+    /// Gives some free pages back; whether there are more.
+    fn give_back(&self) -> rusqlite::Result<bool> {
+        let free = || self.db.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
+        if free()? == 0 {
+            return Ok(false);
+        }
+        self.vacuum(Some(PAGES))?;
+        Ok(free()? > 0)
+    }
+
+    /// What the plan is made of: the oldest evals that each pass could take something from.
+    fn spans(&self) -> rusqlite::Result<Vec<Span>> {
+        let mut spans = BTreeMap::<EvalNumber, Span>::new();
+        let mut take = |which: &str, floor: i64, rows: u64| -> rusqlite::Result<()> {
+            let sql = format!("SELECT n, out_bytes, typed, last IS NOT NULL FROM evals WHERE {which} ORDER BY n LIMIT {WINDOW}");
+            let mut find = self.db.prepare_cached(&sql)?;
+            let mut found = find.query([floor])?;
+            while let Some(row) = found.next()? {
+                let (n, outputs, code) = (uint(row.get(0)?), uint(row.get(1)?), uint(row.get(2)?));
+                let ended: bool = row.get(3)?;
+                // Rows go in one sweep from the oldest, so the first eval that is not over ends it.
+                if rows > 0 && !ended {
+                    break;
+                }
+                let span = spans.entry(n).or_insert(Span { n, ended, outputs, code, rows });
+                span.rows = span.rows.max(rows);
+            }
+            Ok(())
+        };
+        take("last IS NOT NULL AND out_bytes > 131072 AND n >= ?1", 0, 0)?;
+        take("last IS NOT NULL AND out_bytes > 0 AND n >= ?1", 0, 0)?;
+        take("last IS NOT NULL AND typed > 0 AND n >= ?1", 0, 0)?;
+        take("n > ?1", self.meta("rowless")?, ROWS)?;
+        Ok(spans.into_values().collect())
+    }
+
+    /// Removes some of what lies between the first and the last bytes an eval printed.
+    fn drop_middle(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<bool> {
+        let Some(all) = self.printed(n)? else { return self.printed_is(n, 0) };
+        let (head, above) = self.end_of(n, &all, "ASC", all.from.saturating_sub(1))?;
+        let (tail, below) = self.end_of(n, &all, "DESC", all.to + 1)?;
+        let gone = if above < below { self.drop_between(n, above, below, limit, orphans)? } else { 0 };
+        if gone > 0 {
+            return self.printed_less(n, gone);
+        }
+        // Nothing is left in between; whatever the account says, this is what is there.
+        self.printed_is(n, (head + tail).min(HEAD_AND_TAIL))
+    }
+
+    /// How many bytes of whole rows fit into one end that stays, and the last row that does.
+    fn end_of(&self, n: EvalNumber, all: &Printed, order: &str, start: Seq) -> rusqlite::Result<(u64, Seq)> {
+        let sql = format!("{SIZES} WHERE n = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq {order}");
+        let mut find = self.db.prepare_cached(&sql)?;
+        let mut found = find.query([int(n), int(all.from), int(all.to)])?;
+        let (mut kept, mut at) = (0, start);
+        while let Some(row) = found.next()? {
+            let (seq, size) = size_of(row)?;
+            if kept + size > KEEP_EACH_END {
+                break;
+            }
+            (kept, at) = (kept + size, seq);
+        }
+        Ok((kept, at))
+    }
+
+    fn drop_outputs(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<bool> {
+        let Some(all) = self.printed(n)? else { return self.printed_is(n, 0) };
+        let gone = self.drop_between(n, all.from.saturating_sub(1), all.to + 1, limit, orphans)?;
+        if gone > 0 { self.printed_less(n, gone) } else { self.printed_is(n, 0) }
+    }
+
+    /// Removes the first rows of output strictly between two numbers, and says how many bytes they were.
+    fn drop_between(&self, n: EvalNumber, above: Seq, below: Seq, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<u64> {
+        let sql = format!("{SIZES} WHERE n = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4");
+        let mut find = self.db.prepare_cached(&sql)?;
+        let rows: Vec<(Seq, u64)> =
+            find.query_map([int(n), int(above), int(below), limit], size_of)?.collect::<rusqlite::Result<_>>()?;
+        let mut gone = 0;
+        let mut drop = self.db.prepare_cached("DELETE FROM outputs WHERE seq = ?1")?;
+        for (seq, size) in rows {
+            drop.execute([int(seq)])?;
+            self.orphan(seq, orphans)?;
+            gone += size;
+        }
+        Ok(gone)
+    }
+
+    /// Detaches a body that is kept in pieces; they are removed in steps of their own.
+    fn orphan(&self, seq: Seq, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
+        let mut find = self.db.prepare_cached("DELETE FROM big WHERE seq = ?1 RETURNING value")?;
+        let mut found = find.query([int(seq)])?;
+        while let Some(row) = found.next()? {
+            orphans.push(uint(row.get(0)?));
+        }
+        Ok(())
+    }
+
+    fn drop_pieces(&self, value: u64, limit: i64) -> rusqlite::Result<bool> {
+        let sql = "DELETE FROM pieces WHERE value = ?1 AND at IN (SELECT at FROM pieces WHERE value = ?1 ORDER BY at LIMIT ?2)";
+        Ok(self.db.prepare_cached(sql)?.execute([int(value), limit])? > 0)
+    }
+
+    fn printed_less(&self, n: EvalNumber, gone: u64) -> rusqlite::Result<bool> {
+        let sql = "UPDATE evals SET out_bytes = max(out_bytes - ?2, 1) WHERE n = ?1";
+        self.db.prepare_cached(sql)?.execute([int(n), int(gone)])?;
+        Ok(true)
+    }
+
+    fn printed_is(&self, n: EvalNumber, bytes: u64) -> rusqlite::Result<bool> {
+        self.db.prepare_cached("UPDATE evals SET out_bytes = ?2 WHERE n = ?1")?.execute([int(n), int(bytes)])?;
+        Ok(true)
+    }
+
+    fn drop_code(&self, n: EvalNumber) -> rusqlite::Result<bool> {
+        let first =
+            self.db.prepare_cached("SELECT first FROM evals WHERE n = ?1")?.query_row([int(n)], |row| row.get(0)).map(uint)?;
+        if let Some((kind, body)) = self.event_body(first)?
+            && let Ok(mut record) = codec::read_record(kind, &body)
+            && let Event::Accepted(accepted) = &mut record.event
+        {
+            accepted.code = None;
+            self.rewrite(&record)?;
+        }
+        self.db.prepare_cached("UPDATE evals SET typed = 0 WHERE n = ?1")?.execute([int(n)])?;
+        Ok(true)
+    }
+
+    /// Removes the lifecycle rows of the oldest evals. Those of the session itself stay: without them nothing can recover.
+    fn drop_rows(&self, trims: &[Trim], limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<bool> {
+        // Evals that waited together have their rows mixed, so they go together.
+        let upto = trims.iter().take(WINDOW as usize).map(|t| t.n).max().unwrap_or(0);
+        let range = |row: &Row<'_>| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?));
+        let (from, to) = self
+            .db
+            .prepare_cached("SELECT min(first), max(last) FROM evals WHERE n > ?1 AND n <= ?2")?
+            .query_row([self.meta("rowless")?, int(upto)], range)?;
+        let sql = "SELECT seq FROM events WHERE seq BETWEEN ?1 AND ?2 AND (n BETWEEN 1 AND ?3 OR kind = ?4) LIMIT ?5";
+        let mut find = self.db.prepare_cached(sql)?;
+        let range = params![from.unwrap_or(0), to.unwrap_or(-1), int(upto), INTERRUPT_NOTED, limit];
+        let rows: Vec<i64> = find.query_map(range, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut drop = self.db.prepare_cached("DELETE FROM events WHERE seq = ?1")?;
+        for seq in &rows {
+            drop.execute([*seq])?;
+            self.orphan(uint(*seq), orphans)?;
+        }
+        if rows.is_empty() {
+            self.set_meta("rowless", int(upto))?;
+        }
+        Ok(true)
+    }
+}
+
+/// Number and size of rows of output.
+const SIZES: &str = "SELECT seq, coalesce(length(body), (SELECT len FROM big WHERE big.seq = outputs.seq), 0) FROM outputs";
+
+fn size_of(row: &Row<'_>) -> rusqlite::Result<(Seq, u64)> {
+    Ok((uint(row.get(0)?), uint(row.get(1)?)))
+}
+
+/// The kind of an interrupt that came before its eval: it belongs to none by number, and `noted` remembers it.
+const INTERRUPT_NOTED: u8 = 0x6b;
