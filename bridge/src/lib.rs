@@ -4,5 +4,7 @@
 
 pub mod auth;
 pub mod home;
+pub mod journal;
 pub mod router;
+pub mod supervisor;
 pub mod tasks;

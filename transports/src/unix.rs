@@ -53,6 +53,14 @@ impl UnixListener {
         &self.path
     }
 
+    /// The next connection, for an owner that polls everything from one task and asks for the peer's credentials itself.
+    ///
+    /// # Errors
+    /// What the system says; the listener goes on.
+    pub fn poll_accept(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<UnixStream>> {
+        self.socket.poll_accept(cx).map(|accepted| accepted.map(|(stream, _)| stream))
+    }
+
     /// Whether the path still leads here. It does not once somebody has emptied the folder or bound there anew.
     #[must_use]
     pub fn in_place(&self) -> bool {

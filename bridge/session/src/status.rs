@@ -3,8 +3,26 @@
 use crate::input::ConnId;
 use crate::lives::Phase;
 use crate::session::Turn;
-use rialto_protocol::Message;
-use rialto_protocol::message::Status;
+use rialto_protocol::message::{Greeted, Status};
+use rialto_protocol::{Message, version};
+
+impl crate::Session {
+    /// The answer to a client's greeting. Nothing before the first epoch has begun.
+    #[must_use]
+    pub fn greeted(&self, app: &str) -> Option<Greeted> {
+        let created = self.state.created.as_ref()?;
+        Some(Greeted {
+            contract: version::MAX_CONTRACT,
+            features: Vec::new(),
+            session: created.session.clone(),
+            name: created.name.clone(),
+            kernel: created.kernel.clone(),
+            epoch: self.state.epoch(),
+            head: self.state.head,
+            app: app.to_owned(),
+        })
+    }
+}
 
 impl Turn<'_> {
     pub(crate) fn status(&mut self, conn: ConnId, re: u32) {

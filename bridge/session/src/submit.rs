@@ -158,8 +158,8 @@ impl Turn<'_> {
             return self.error(conn, m.re, Code::WrongState, text);
         };
         let by = self.who(conn);
-        self.out.push(Output::Redact { n: facts.n, first: facts.first, last });
         let seq = self.record(Event::Redacted(rialto_protocol::event::Redacted { n: facts.n, by, id: m.id }));
+        self.out.push(Output::Redact { n: facts.n, first: facts.first, last });
         self.carried(conn, m.re, seq);
     }
 

@@ -1,0 +1,154 @@
+//! The law: a record survives `kill -9` before anything after it happens. And what to do when the disk is full.
+//!
+//! All inputs of one turn put their records into one transaction, committed before anything else they asked for is carried
+//! out. When the disk is full nothing after the records happens until they are kept: the reserve is given up so that ends and
+//! interrupts still fit, the kernel is not read (and so waits), and clients are told.
+
+use super::clock::Alarm;
+use super::tail::Entry;
+use super::values::Piece;
+use super::{Driver, Fatal};
+use rialto_protocol::event::{Accepted, Record};
+use rialto_protocol::{EvalNumber, Event, Seq, codec, kind};
+use rialto_session::{ConnId, Input};
+
+/// How often a full disk is looked at again. Microseconds.
+const SPACE_EVERY_US: u64 = 250_000;
+
+/// Something to be kept, held until the commit has succeeded so that it can be appended again.
+#[derive(Debug)]
+pub(super) enum Keep {
+    Record { record: Box<Record>, body: Vec<u8>, conn: Option<ConnId> },
+    Piece(Piece),
+    Stored { seq: Seq, n: EvalNumber, key: u64, pieces: u64, len: u64 },
+    Redact(EvalNumber),
+}
+
+impl Driver {
+    /// Takes a record into the turn's transaction.
+    pub(super) fn keep_record(&mut self, record: Record, conn: Option<ConnId>) {
+        let body = codec::record_body(&record);
+        self.journal.append(&record, &body);
+        self.batch.push(Keep::Record { record: Box::new(record), body, conn });
+    }
+
+    pub(super) fn keep_piece(&mut self, piece: Piece) {
+        self.journal.piece(piece.key, piece.index, &piece.bytes);
+        self.batch.push(Keep::Piece(piece));
+    }
+
+    pub(super) fn keep_stored(&mut self, seq: Seq, n: EvalNumber, key: u64, pieces: u64, len: u64) {
+        self.journal.append_pieces(seq, n, key, pieces, len);
+        self.batch.push(Keep::Stored { seq, n, key, pieces, len });
+    }
+
+    /// In the same transaction as its `redacted` event, so that neither is there without the other.
+    pub(super) fn keep_redaction(&mut self, n: EvalNumber) {
+        self.journal.redact(n);
+        self.batch.push(Keep::Redact(n));
+    }
+
+    /// Makes the turn's records durable. False: the disk is full even for the reserve, and the turn must wait.
+    pub(super) fn commit(&mut self) -> Result<bool, Fatal> {
+        if self.batch.is_empty() {
+            return Ok(true);
+        }
+        match self.journal.commit() {
+            Ok(()) => {}
+            Err(e) if e.is_full() => {
+                self.stall(&e.to_string());
+                self.journal.release_reserve()?;
+                if !self.commit_again()? {
+                    return Ok(false);
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+        self.publish();
+        Ok(true)
+    }
+
+    /// Appends the batch once more, after a full disk rolled it back.
+    fn commit_again(&mut self) -> Result<bool, Fatal> {
+        for keep in &self.batch {
+            match keep {
+                Keep::Record { record, body, .. } => self.journal.append(record, body),
+                Keep::Piece(p) => self.journal.piece(p.key, p.index, &p.bytes),
+                Keep::Redact(n) => self.journal.redact(*n),
+                Keep::Stored { seq, n, key, pieces, len } => self.journal.append_pieces(*seq, *n, *key, *pieces, *len),
+            }
+        }
+        match self.journal.commit() {
+            Ok(()) => Ok(true),
+            Err(e) if e.is_full() => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// What is durable may be seen: it goes to the tail.
+    fn publish(&mut self) {
+        let mut clear = false;
+        for keep in self.batch.drain(..) {
+            match keep {
+                Keep::Record { record, body, conn } => {
+                    let own = conn.and_then(|conn| shorter(&record).map(|own| (conn, own)));
+                    self.tail.push(Entry { seq: record.seq, kind: kind::event_kind(&record.event), body, own });
+                }
+                // The tail may hold what was redacted, and cannot hold a giant.
+                Keep::Stored { .. } | Keep::Redact(_) => clear = true,
+                Keep::Piece(_) => {}
+            }
+        }
+        if clear {
+            self.tail.clear();
+        }
+    }
+
+    fn stall(&mut self, why: &str) {
+        if !self.stalled {
+            self.stalled = true;
+            tracing::warn!(why, "the disk is full: the kernel waits");
+            self.inputs.push_back(Input::Stalled(format!("disk full: {why}. Free some space; all goes on by itself")));
+        }
+        self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
+    }
+
+    /// Is there space again?
+    pub(super) fn look_for_space(&mut self) -> Result<(), Fatal> {
+        if !self.batch.is_empty() {
+            if !self.commit_again()? {
+                self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
+                return Ok(());
+            }
+            self.publish();
+            self.carry_out()?;
+        }
+        if self.journal.restore_reserve() {
+            self.stalled = false;
+            tracing::info!("there is space again");
+            self.inputs.push_back(Input::Resumed);
+        } else {
+            self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
+        }
+        Ok(())
+    }
+}
+
+/// What the channel that submitted an eval is told of it: not its own code, name and hash again.
+fn shorter(record: &Record) -> Option<Vec<u8>> {
+    let Event::Accepted(a) = &record.event else { return None };
+    let a = Accepted {
+        n: a.n,
+        eval: a.eval,
+        started: a.started,
+        by: None,
+        code: None,
+        hash: None,
+        group: None,
+        on_error: Default::default(),
+        show: Default::default(),
+        argv: None,
+        trace: None,
+    };
+    Some(codec::record_body(&Record { seq: record.seq, at: record.at, event: Event::Accepted(a) }))
+}

@@ -1,0 +1,257 @@
+//! One connection to a supervisor: the hello, its channels, what was read and what is on its way out.
+//!
+//! Nothing here knows the session; requests leave as [`Heard`], and whoever is not authenticated hears nothing but why.
+
+use super::outbox::Outbox;
+use rialto_protocol::assemble::Assembler;
+use rialto_protocol::frame::Decoder;
+use rialto_protocol::ids::SessionId;
+use rialto_protocol::message::{Greet, Hello, Opened, Welcome};
+use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, limits, version};
+use rialto_session::ConnId;
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::UnixStream;
+
+/// One read. Bytes.
+const READ: usize = 16 * 1024;
+
+/// What a supervisor must know to let somebody in.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) session: SessionId,
+    pub(super) name: Option<rialto_protocol::SessionName>,
+    pub(super) cookie: Vec<u8>,
+    pub(super) uid: u32,
+}
+
+/// What came in over a connection.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a message is the frequent case; boxing it would cost each eval an allocation")]
+pub(super) enum Heard {
+    /// A channel greets: it becomes a client of the session.
+    Greet { channel: u16, conn: ConnId, greet: Greet },
+    /// A client's message.
+    Message { conn: ConnId, message: Message },
+    /// A client's channel is closed.
+    Closed { conn: ConnId },
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: UnixStream,
+    decoder: Decoder,
+    assembler: Assembler,
+    pub(super) outbox: Outbox,
+    pub(super) max_frame: u32,
+    /// Who it is, once the hello has shown it.
+    pub(super) who: Option<(String, Scope)>,
+    /// Channels that are open; those that greeted have a number.
+    channels: BTreeMap<u16, Option<ConnId>>,
+    /// It is to be closed once what is on its way out is written.
+    pub(super) closing: bool,
+    pub(super) since_us: u64,
+}
+
+impl Connection {
+    pub(super) fn new(stream: UnixStream, since_us: u64) -> Self {
+        Self {
+            stream,
+            decoder: Decoder::new(limits::DEFAULT_MAX_FRAME),
+            assembler: Assembler::new(limits::MAX_REQUEST),
+            outbox: Outbox::default(),
+            max_frame: limits::DEFAULT_MAX_FRAME,
+            who: None,
+            channels: BTreeMap::new(),
+            closing: false,
+            since_us,
+        }
+    }
+
+    /// The session's numbers of the channels on this connection.
+    pub(super) fn members(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.channels.values().filter_map(|conn| *conn)
+    }
+
+    /// Reads once. `Ready(Ok(0))` is the end.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.outbox.clogged() || self.closing {
+            return Poll::Pending;
+        }
+        let buffer = self.decoder.buffer();
+        buffer.reserve(READ);
+        // Reading is stateless, so a future made anew for each poll loses nothing; and unlike a bare `try_read` it spares the
+        // second call that would only learn that there is no more.
+        let read = pin!(self.stream.read_buf(buffer));
+        read.poll(cx)
+    }
+
+    /// Writes as much as goes. `Ready(Err)`: the client is gone.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outbox.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, self.outbox.next()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => self.outbox.wrote(n),
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Everything that can be understood of what was read.
+    pub(super) fn hear(&mut self, door: &Door, next: &mut ConnId, heard: &mut Vec<Heard>) {
+        while !self.closing {
+            let (header, message) = match self.decoder.next() {
+                Ok(None) => return,
+                Err(e) => return self.hang_up(Code::Oversize, &e),
+                Ok(Some((header, body))) => match self.assembler.take(header, body) {
+                    Ok(None) => continue,
+                    Ok(Some(body)) => (header, codec::decode(header, &body)),
+                    Err(e) => {
+                        let code = e.code();
+                        return self.hang_up(code, &e);
+                    }
+                },
+            };
+            match message {
+                Ok(message) => self.sort(header.channel, message, door, next, heard),
+                Err(bad) => self.error(header.channel, ErrorReply::new(0, Code::BadMessage, bad.to_string())),
+            }
+        }
+    }
+
+    fn sort(&mut self, channel: u16, message: Message, door: &Door, next: &mut ConnId, heard: &mut Vec<Heard>) {
+        if self.who.is_none() {
+            return match message {
+                Message::Hello(hello) if channel == 0 => self.hello(&hello, door),
+                _ => self.hang_up(Code::Unauthenticated, &"the first frame of a connection is hello, on channel 0"),
+            };
+        }
+        match (channel, message) {
+            (0, Message::Ping(bytes)) => self.say(0, &Message::Pong(bytes)),
+            (0, Message::Pong(_)) => {}
+            (0, Message::Open(open)) => self.open(&open, door),
+            (0, Message::Unknown { ignorable: true, .. }) => {}
+            (0, Message::Unknown { kind, .. }) => {
+                let text = format!("this bridge does not know messages of kind {kind:#04x}");
+                self.error(0, ErrorReply::new(0, Code::UnknownMessage, text));
+            }
+            (0, other) => self.wrong(0, &other, "means nothing on channel 0 of a supervisor"),
+            (_, Message::Close(_)) => {
+                self.assembler.forget(channel);
+                if let Some(Some(conn)) = self.channels.remove(&channel) {
+                    heard.push(Heard::Closed { conn });
+                }
+                self.say(channel, &Message::Closed(Default::default()));
+            }
+            (_, message) => match (self.channels.get(&channel), message) {
+                (None, other) => self.wrong(channel, &other, "came on a channel that is not open"),
+                (Some(None), Message::Greet(greet)) => match version::negotiate(greet.min, greet.max) {
+                    Ok(_) => {
+                        let conn = *next;
+                        *next += 1;
+                        self.channels.insert(channel, Some(conn));
+                        heard.push(Heard::Greet { channel, conn, greet });
+                    }
+                    Err(e) => self.error(channel, ErrorReply::new(0, Code::NoCommonContract, e.to_string())),
+                },
+                (Some(None), other) => self.wrong(channel, &other, "came before greet, the first message of a channel"),
+                (Some(Some(conn)), message) => heard.push(Heard::Message { conn: *conn, message }),
+            },
+        }
+    }
+
+    fn hello(&mut self, hello: &Hello, door: &Door) {
+        if hello.magic != "rialto" {
+            return self.hang_up(Code::BadFrame, &"this is a Rialto supervisor, and that was no Rialto hello");
+        }
+        let contract = match version::negotiate(hello.min, hello.max) {
+            Ok(contract) => contract,
+            Err(e) => return self.hang_up(Code::NoCommonContract, &e),
+        };
+        let same = self.stream.peer_cred().is_ok_and(|peer| peer.uid() == door.uid);
+        let shown = hello.cookie.as_ref().is_some_and(|c| equal(&c.0, &door.cookie));
+        if !same || !shown {
+            let why = "a supervisor lets in only its own user, with the cookie of its session; use `rialto`, which reads it";
+            return self.hang_up(Code::Unauthenticated, &why);
+        }
+        let (principal, scope) = match &hello.on_behalf {
+            Some(b) => (b.principal.chars().take(limits::MAX_LABEL).collect(), b.scope),
+            None => (format!("uid:{}", door.uid), Scope::Admin),
+        };
+        let asked = if hello.max_frame == 0 { limits::DEFAULT_MAX_FRAME } else { hello.max_frame };
+        // Larger frames would only make larger buffers; both directions use the same ceiling.
+        self.max_frame = asked.clamp(limits::FLOOR_MAX_FRAME, limits::DEFAULT_MAX_FRAME);
+        self.who = Some((principal.clone(), scope));
+        let welcome = Welcome {
+            contract,
+            features: Vec::new(),
+            max_frame: self.max_frame,
+            app: super::APP.to_owned(),
+            role: "supervisor".to_owned(),
+            principal,
+            scope,
+        };
+        self.say(0, &Message::Welcome(welcome));
+    }
+
+    fn open(&mut self, open: &rialto_protocol::message::Open, door: &Door) {
+        let ours = open.session == door.session.as_str() || door.name.as_ref().is_some_and(|n| n.as_str() == open.session);
+        let refusal = if !ours {
+            Some((
+                Code::SessionGone,
+                format!("session {:?} is not here; this supervisor keeps {}", short(&open.session), door.session),
+            ))
+        } else if open.channel == 0 || self.channels.contains_key(&open.channel) {
+            Some((Code::WrongState, format!("channel {} is taken; open another", open.channel)))
+        } else if self.channels.len() >= limits::MAX_CHANNELS {
+            Some((Code::TooBusy, format!("a connection has at most {} channels", limits::MAX_CHANNELS)))
+        } else {
+            None
+        };
+        if let Some((code, text)) = refusal {
+            return self.error(0, ErrorReply::new(open.re, code, text));
+        }
+        self.channels.insert(open.channel, None);
+        let (session, name) = (door.session.clone(), door.name.clone());
+        self.say(0, &Message::Opened(Opened { re: open.re, channel: open.channel, session, name, created: false }));
+    }
+
+    pub(super) fn say(&mut self, channel: u16, message: &Message) {
+        self.outbox.say(channel, message, self.max_frame);
+    }
+
+    pub(super) fn error(&mut self, channel: u16, error: ErrorReply) {
+        self.say(channel, &Message::Error(error));
+    }
+
+    fn wrong(&mut self, channel: u16, message: &Message, why: &str) {
+        let name = rialto_protocol::kind::name(message.kind()).unwrap_or("a message of an unknown kind");
+        self.error(channel, ErrorReply::new(0, Code::WrongState, format!("{name} {why}")));
+    }
+
+    /// Says why and closes. Only this connection pays for what it sent.
+    pub(super) fn hang_up(&mut self, code: Code, why: &dyn std::fmt::Display) {
+        self.error(0, ErrorReply::new(0, code, why.to_string()));
+        self.closing = true;
+    }
+
+    /// Gives back memory that an idle connection does not need.
+    pub(super) fn rest(&mut self) {
+        self.outbox.rest();
+        self.decoder.rest();
+    }
+}
+
+/// Compares without telling by the time it takes where the difference is.
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,151 @@
+//! How a supervisor starts: the lock first, then the kernel of a new session (its start takes longest), then the journal and
+//! what a dead predecessor left behind, the socket, and the word that it is ready.
+
+use super::clock::{Alarms, Clock};
+use super::connection::Door;
+use super::driver::Driver;
+use super::tail::Tail;
+use super::{Ending, Fatal};
+use crate::home::{self, Home, SessionHome, Spec};
+use crate::journal::Journal;
+use rialto_protocol::event::Created;
+use rialto_protocol::kernel::Launch;
+use rialto_protocol::{Who, version};
+use rialto_session::{Input, Session};
+use rialto_transports::unix::UnixListener;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a journal may take before retention begins. Bytes.
+const BUDGET: u64 = 256 * 1024 * 1024;
+
+/// Called once the supervisor can be reached, with the path of its socket.
+pub type Ready<'a> = &'a mut dyn FnMut(&Path);
+
+/// Runs the supervisor of the session in `dir` until that session has nothing left to do.
+///
+/// # Errors
+/// What it could not start for, or could not go on after. Nothing that was recorded is lost by it.
+pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
+    let (home, place) = Home::of_session(dir)?;
+    let spec = place.spec()?;
+    let mut lock = place.lock()?.ok_or_else(|| Fatal::Taken(spec.id.to_string()))?;
+    // Handled before the lock names us: whoever reads it there may send them.
+    let rebind = signal(SignalKind::user_defined1()).map_err(system("listen to signals"))?;
+    let terminate = signal(SignalKind::terminate()).map_err(system("listen to signals"))?;
+    let socket = place.socket()?.to_owned();
+    let listener = UnixListener::bind(&socket).map_err(system("bind the session's socket"))?;
+    lock.announce()?;
+
+    let clock = Clock::start();
+    let launch = launch_of(&spec);
+    let fresh = !place.journal().exists();
+    // What a predecessor left is ended before anything can be started beside it.
+    if !fresh {
+        home::leftover::end_leftover(&place)?;
+    }
+    let mut driver = Driver {
+        session: Session::new(),
+        journal: if fresh { Journal::create(&place.journal())? } else { Journal::open(&place.journal())? },
+        clock,
+        alarms: Alarms::default(),
+        tail: Tail::default(),
+        door: Door {
+            session: spec.id.clone(),
+            name: spec.name.clone(),
+            cookie: place.cookie()?.into_bytes(),
+            uid: nix::unistd::geteuid().as_raw(),
+        },
+        launch,
+        budget: budget(),
+        note_kernel: note(&place),
+        socket: socket.clone(),
+        listener,
+        terminate,
+        rebind,
+        sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
+        kernel: None,
+        connections: BTreeMap::new(),
+        next_slot: 0,
+        members: BTreeMap::new(),
+        next_conn: 1,
+        sending: BTreeMap::new(),
+        incoming: None,
+        arrived: None,
+        inputs: VecDeque::new(),
+        batch: Vec::new(),
+        deferred: VecDeque::new(),
+        stalled: false,
+        ending: None,
+    };
+    driver.begin(&spec, fresh)?;
+    ready(&socket);
+    let outcome = driver.run().await;
+    // Its kernel, its journal and its socket go with it.
+    drop(driver);
+    let _ = home::leftover::forget(&place);
+    let ending = outcome?;
+    if ending.ended {
+        place.mark_ended()?;
+        if spec.remove_at_end {
+            home.remove_held(&spec.id, lock)?;
+        }
+    }
+    Ok(ending)
+}
+
+impl Driver {
+    /// The first records of this incarnation.
+    fn begin(&mut self, spec: &Spec, fresh: bool) -> Result<(), Fatal> {
+        let session = &mut self.session;
+        self.journal.replay(&mut |record| session.apply(&record))?;
+        session.remember(self.journal.head(), self.journal.max_n());
+        let kernel = fresh.then(|| self.session.life() + 1);
+        if let Some(life) = kernel {
+            self.start_kernel(life);
+        }
+        let epoch = self.clock.epoch_after(self.session.epoch());
+        let mut out = Vec::new();
+        self.session.begin_epoch(self.clock.now(), epoch, Some(created(spec)), &mut out);
+        self.take(out);
+        self.inputs.push_front(Input::Up { kernel });
+        Ok(())
+    }
+}
+
+fn created(spec: &Spec) -> Created {
+    Created {
+        session: spec.id.clone(),
+        name: spec.name.clone(),
+        kernel: spec.kernel.clone(),
+        cwd: spec.cwd.clone(),
+        by: Who { principal: spec.owner.clone(), client: None, label: String::new() },
+        id: spec.created_by,
+        ends_when_done: spec.ends_when_done,
+        contract: version::MAX_CONTRACT,
+    }
+}
+
+fn launch_of(spec: &Spec) -> Launch {
+    let env = [(home::leftover::SESSION_VARIABLE.to_owned(), spec.id.to_string())].into();
+    Launch { kernel: spec.kernel.clone(), program: spec.program.clone(), cwd: spec.cwd.clone(), env }
+}
+
+fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {
+    let place = place.clone();
+    Box::new(move |pid| {
+        if let Err(e) = home::leftover::note(&place, pid) {
+            tracing::warn!(error = %e, "the kernel's process could not be noted down");
+        }
+    })
+}
+
+/// Retention's ceiling, from the environment where somebody set one. Bytes.
+fn budget() -> u64 {
+    std::env::var("RIALTO_JOURNAL_BYTES").ok().and_then(|text| text.parse().ok()).unwrap_or(BUDGET)
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> Fatal {
+    move |why| Fatal::System { what, why }
+}
