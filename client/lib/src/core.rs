@@ -176,6 +176,12 @@ impl Core {
         if let Phase::Closed(why) = &self.phase { Some(Incoming::Closed(why.clone())) } else { None }
     }
 
+    /// Nothing is waiting to be handed out.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.inbox.is_empty() && self.closed().is_none()
+    }
+
     /// Why it is over, if it is.
     #[must_use]
     pub const fn closed(&self) -> Option<&ErrorReply> {
@@ -319,17 +325,21 @@ impl Core {
         }
         // The hellos are in the lanes already; what follows them goes into the same write.
         while self.lanes.wants_more() {
-            let Some(message) = self.outbox.next_to_send(now) else { break };
-            self.lanes.bulk(CHANNEL, message, self.talk.max_frame);
+            if let Some(message) = self.outbox.next_to_send(now) {
+                self.lanes.bulk(CHANNEL, message, self.talk.max_frame);
+            } else {
+                if std::mem::take(&mut self.talk.goodbye) {
+                    self.lanes.bulk(CHANNEL, &Message::Close(Close::default()), self.talk.max_frame);
+                }
+                break;
+            }
         }
         self.lanes.fill(out);
     }
 
-    /// Queues a goodbye, so that the other side need not find out.
+    /// Says goodbye once everything that waits has been sent, so that the other side need not find out.
     pub fn leave(&mut self) {
-        if matches!(self.phase, Phase::Live) {
-            self.lanes.bulk(CHANNEL, &Message::Close(Close::default()), self.talk.max_frame);
-        }
+        self.talk.goodbye = matches!(self.phase, Phase::Live);
     }
 
     /// The caller awaits again, after a time in which nobody may have read.

@@ -55,6 +55,10 @@ impl Inbox {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     pub(crate) fn next(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         self.news -= usize::from(is_news(&item.incoming));

@@ -84,6 +84,12 @@ impl Session {
         self.core.next_incoming()
     }
 
+    /// Nothing is there that [`Self::try_next`] would give: the moment to flush what was shown.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.core.is_idle()
+    }
+
     /// Waits until the session answers. [`Incoming::Connected`] is still given by [`Self::next`].
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub(super) struct Conversation {
     pub(super) leave_at: Option<Duration>,
     /// and why.
     pub(super) leave_why: &'static str,
+    /// The caller leaves: a last word behind everything else.
+    pub(super) goodbye: bool,
 }
 
 impl Default for Conversation {
@@ -47,6 +49,7 @@ impl Default for Conversation {
             goaway_ms: None,
             leave_at: None,
             leave_why: "",
+            goodbye: false,
         }
     }
 }
