@@ -8,9 +8,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
-/// The runner, in two parts: what follows this mark is compiled only when it is first needed, which halves the cold start.
+/// The runner. Its second part is compiled only when it is first needed, which halves the cold start.
 const RUNNER: &str = include_str!("../runners/python.py");
-const LATER: &str = "\n# ==== later ====\n";
+const LATER: &str = include_str!("../runners/python_later.py");
 
 /// Reads the runner from the channel and becomes it. Python 2 must be able to read this, to be told that it is too old.
 const BOOTSTRAP: &str = r#"import sys
@@ -40,8 +40,7 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let unbuffered = variable(launch, "PYTHONUNBUFFERED").and_then(|v| v.into_string().ok());
     command.env_remove("PYTHONUNBUFFERED");
     let environment: Vec<_> = unbuffered.map(|v| ("PYTHONUNBUFFERED", v)).into_iter().collect();
-    let (source, later) = RUNNER.split_once(LATER).unwrap_or((RUNNER, ""));
-    let script = Script { source, later, environment: &environment, note: found.note };
+    let script = Script { source: RUNNER, later: LATER, environment: &environment, note: found.note };
     match Runner::start(command, script) {
         Ok(runner) => Ok(Box::new(runner)),
         Err(source) => Err(LaunchError::Start { program: found.program.display().to_string(), source }),

@@ -52,12 +52,15 @@ impl Pipe {
     /// The runtime believes that something waits, and there was nothing: makes it look again, or notices the end. Nothing is
     /// read, because what comes next may have to wait for the channel.
     pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
-        let Some(fd) = &self.fd else { return };
-        let Poll::Ready(Ok(mut guard)) = fd.poll_read_ready(cx) else { return };
-        if !guard.ready().is_read_closed() {
-            guard.clear_ready();
-        } else if self.waiting() == 0 {
-            self.fd = None;
+        // Asked again after clearing: only an answer of "not ready" makes the runtime remember whom to wake.
+        while let Some(fd) = &self.fd
+            && let Poll::Ready(ready) = fd.poll_read_ready(cx)
+        {
+            match ready {
+                Ok(mut guard) if !guard.ready().is_read_closed() => guard.clear_ready(),
+                _ if self.waiting() > 0 => return cx.waker().wake_by_ref(),
+                _ => self.fd = None,
+            }
         }
     }
 }

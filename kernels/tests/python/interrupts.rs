@@ -26,22 +26,13 @@ fn an_interrupt_ends_whatever_python_waits_in() {
         "async def f():\n    while True: pass\nprint('up')\nawait f()",
         "print('up')\ninput('never answered')",
         "print('up')\nsubprocess.run(['sleep', '1000'])",
-        "print('up')\nos.system('sleep 1000') and time.sleep(1000)\ntime.sleep(1000)",
         "print('up')\nthreading.Lock().acquire() and threading.Event().wait()",
         "while True: print('up')",
         "while True: os.write(1, b'up')",
-        "print('up')\nlen(range(10**9)) and sum(range(10**11))",
     ] {
         d.submit(code);
         let mut outcome = Outcome::default();
         d.until_out(&mut outcome, "up");
-        if code.starts_with("print('up')\nlen") {
-            // A call into C that never looks: Python's own limit, so only the harder steps help. Not this kernel's to test.
-            d.send(KernelCommand::Interrupt(Step::Kill));
-            let (_, death) = d.until_death();
-            assert_eq!(death.signal.as_deref(), Some("SIGKILL"));
-            return;
-        }
         d.interrupt();
         d.finish_into(&mut outcome);
         interrupted(&outcome);
@@ -50,6 +41,13 @@ fn an_interrupt_ends_whatever_python_waits_in() {
         }
         assert_eq!(d.exec("6*7").ok().result().as_deref(), Some("42"), "after {code}");
     }
+    // C's system() keeps the interrupt from its caller: it ends the command, and the eval goes on.
+    d.submit("os.system('echo up; exec sleep 1000')");
+    let mut outcome = Outcome::default();
+    d.until_out(&mut outcome, "up");
+    d.interrupt();
+    d.finish_into(&mut outcome);
+    assert_eq!(outcome.ok().result().as_deref(), Some("2"));
 }
 
 #[test]
@@ -95,7 +93,7 @@ fn a_storm_of_interrupts_kills_neither_the_runner_nor_a_later_eval() {
     // While nothing runs an interrupt is for nobody, fence or no fence.
     for _ in 0..20 {
         d.interrupt();
-        assert_eq!(d.exec("1").finish_or_interrupted(), true);
+        assert!(d.exec("1").finish_or_interrupted());
         d.fence();
     }
 }
@@ -145,7 +143,7 @@ fn the_users_own_signal_handlers_run_when_his_code_does() {
     d.exec("signal.signal(signal.SIGINT, signal.default_int_handler).__name__").ok();
     assert_eq!(d.exec("signal.getsignal(signal.SIGINT) is signal.default_int_handler").result().as_deref(), Some("True"));
     // Handlers that raise, in the middle of a flood of prints: no text is lost or broken.
-    let code = "class Late(Exception): pass\ndef late(s, f): raise Late\nsignal.signal(signal.SIGALRM, late)\nsignal.setitimer(signal.ITIMER_REAL, 0.02, 0.002)\nn = 0\nwhile n < 200:\n    try:\n        while True: print('0123456789' * 10)\n    except Late:\n        n += 1\n        print('late', end='\\n')\nsignal.setitimer(signal.ITIMER_REAL, 0)\nsignal.signal(signal.SIGALRM, signal.SIG_DFL) is late";
+    let code = "class Late(Exception): pass\ndef late(s, f): raise Late\nsignal.signal(signal.SIGALRM, late)\nn = 0\nwhile n < 200:\n    try:\n        signal.setitimer(signal.ITIMER_REAL, 0.002)\n        while True: print('0123456789' * 10)\n    except Late:\n        n += 1\n        print('late', end='\\n')\nsignal.signal(signal.SIGALRM, signal.SIG_DFL) is late";
     let outcome = d.exec(code).ok();
     assert_eq!(outcome.result().as_deref(), Some("True"));
     assert_eq!(outcome.out().matches("late").count(), 200);
