@@ -3,6 +3,7 @@
 //! This crate will never know a terminal, a line editor or a command line; nor what an interpreter's language means.
 
 pub mod auth;
+pub mod daemon;
 pub mod home;
 pub mod journal;
 pub mod router;

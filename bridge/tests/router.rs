@@ -158,8 +158,8 @@ async fn a_session_of_another_principal_is_not_there() {
     let theirs = router::ensure(&home, &meet("work"), "uid:2", &fake::spawn(&home, "serve")).await.unwrap_err();
     let nothing = router::ensure(&home, &meet("krow"), "uid:2", &fake::spawn(&home, "serve")).await.unwrap_err();
     assert_eq!(theirs.text.replace("work", "krow"), nothing.text);
-    assert!(router::list(&home, "uid:2", std::time::Duration::ZERO).await.unwrap().sessions.is_empty());
-    let listing = router::list(&home, "uid:1", std::time::Duration::ZERO).await.unwrap();
+    assert!(router::list(&home, "uid:2", std::time::Duration::ZERO, 0).await.unwrap().sessions.is_empty());
+    let listing = router::list(&home, "uid:1", std::time::Duration::ZERO, 0).await.unwrap();
     assert_eq!(listing.sessions[0].name.as_ref().unwrap().as_str(), "work");
 }
 

@@ -58,6 +58,12 @@ pub fn permits(scope: Scope, kind: u8) -> bool {
     scope.permits(kind)
 }
 
+/// Whether somebody may make a session, which starts a program. (To open one that is there needs no scope.)
+#[must_use]
+pub fn may_create(who: &Identity) -> bool {
+    who.scope >= Scope::Eval
+}
+
 /// Whether a principal sees a session at all: to everybody else it is not there. (Sharing will be asked here, too.)
 #[must_use]
 pub fn sees(principal: &str, owner: &str) -> bool {

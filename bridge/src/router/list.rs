@@ -17,20 +17,19 @@ use tokio::time::Instant;
 
 /// Supervisors that are asked at once.
 const AT_ONCE: usize = 16;
-/// Bytes of statuses in one answer. What comes later is listed without: a listing must fit a connection's memory.
-const MAX_STATUSES: usize = 96 * 1024;
 
-/// Lists the sessions that `who` sees, asking living supervisors for as long as `patience` lasts.
+/// Lists the sessions that `who` sees, asking living supervisors for as long as `patience` lasts. Statuses beyond `room`
+/// bytes are left out: those sessions are listed as their folders show them.
 ///
 /// # Errors
 /// Where the folder of sessions cannot be read.
-pub async fn list(home: &Home, who: &str, patience: Duration) -> Result<Listing, ErrorReply> {
+pub async fn list(home: &Home, who: &str, patience: Duration, room: usize) -> Result<Listing, ErrorReply> {
     let until = Instant::now() + patience;
     let (home, who) = (home.clone(), who.to_owned());
     let rows = blocking(move || rows(&home, &who)).await;
     let rows = rows.map_err(|why| ErrorReply::new(0, Code::Internal, format!("the listing failed: {why}")))?;
     let (mut sessions, living) = rows.map_err(|error| error.reply(0))?;
-    let statuses = ask_all(living, until).await;
+    let statuses = ask_all(living, until, room).await;
     for listed in &mut sessions {
         if let Some(status) = statuses.get(listed.session.as_str()) {
             listed.state.clone_from(&status.state);
@@ -79,12 +78,11 @@ fn rows(home: &Home, who: &str) -> Result<(Vec<Listed>, Vec<SessionHome>), HomeE
     Ok((sessions, living))
 }
 
-async fn ask_all(living: Vec<SessionHome>, until: Instant) -> HashMap<String, Status> {
+async fn ask_all(living: Vec<SessionHome>, until: Instant, mut room: usize) -> HashMap<String, Status> {
     let mut tasks = Tasks::new();
     let mut waiting = living.into_iter();
     let (said, mut heard) = mpsc::channel(AT_ONCE);
     let mut statuses = HashMap::new();
-    let mut room = MAX_STATUSES;
     let collect = async {
         loop {
             while tasks.len() < AT_ONCE

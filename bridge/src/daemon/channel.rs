@@ -1,0 +1,211 @@
+//! One channel: a client on one side, the one connection to its session's supervisor on the other, and frames that pass
+//! between them as they are.
+
+use super::Daemon;
+use super::connection::encoded;
+use super::lanes::Lanes;
+use crate::auth::Identity;
+use crate::router::{self, Entry, frames};
+use rialto_protocol::frame::{HEADER, Header};
+use rialto_protocol::message::{Close, OnBehalf, Open, Opened};
+use rialto_protocol::{Code, ErrorReply, Message, limits};
+use rialto_transports::Stream;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+
+/// Frames that wait for one supervisor. Their bytes are bounded for the whole connection; this bounds their number.
+pub(super) const QUEUE: usize = 64;
+/// Small frames of a supervisor are read together. Bytes; there is one such buffer for each of up to 64 channels.
+const READ: usize = 2 * 1024;
+/// How long a supervisor has to say that a channel is closed.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// A whole frame with the memory it was given.
+pub(super) struct Frame {
+    bytes: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Frame {
+    /// Reads the body that belongs to a header whose length was checked.
+    pub(super) async fn read(
+        header: Header,
+        from: &mut (impl AsyncRead + Unpin),
+        room: OwnedSemaphorePermit,
+    ) -> io::Result<Self> {
+        let mut bytes = Vec::with_capacity(header.frame_len());
+        bytes.extend_from_slice(&header.encode());
+        bytes.resize(header.frame_len(), 0);
+        from.read_exact(bytes.get_mut(HEADER..).unwrap_or_default()).await?;
+        Ok(Self { bytes, _room: room })
+    }
+}
+
+/// How a channel ended, as far as its client does not know yet.
+enum End {
+    /// The supervisor's `closed` was passed on.
+    Told,
+    /// The supervisor is gone.
+    Gone,
+    /// Something between us and the supervisor does not go on.
+    Stuck(ErrorReply),
+    /// The client's connection takes nothing more.
+    NoClient,
+}
+
+/// What a channel's task needs.
+pub(super) struct Channel {
+    pub(super) daemon: Arc<Daemon>,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) who: Identity,
+    pub(super) max_frame: u32,
+    pub(super) number: u16,
+}
+
+impl Channel {
+    /// Opens the channel and carries it to its end. `waiting` is what the client has sent on it, possibly before it was open.
+    pub(super) async fn run(self, open: Open, mut waiting: mpsc::Receiver<Frame>) {
+        let re = open.re;
+        let stream = match self.reach(open).await {
+            Ok((stream, opened)) => {
+                if self.tell(0, &Message::Opened(opened)).await.is_err() {
+                    return;
+                }
+                stream
+            }
+            Err(error) => {
+                drop(waiting);
+                let _ = self.tell(0, &Message::Error(ErrorReply { re, ..error })).await;
+                return;
+            }
+        };
+        let end = self.splice(stream, &mut waiting).await;
+        // Before the client is told: from then on it may use the number again.
+        drop(waiting);
+        let last = match end {
+            End::Told | End::NoClient => return,
+            End::Gone => Close { reason: "the session's supervisor closed the connection; open it again".to_owned() },
+            End::Stuck(error) => Close { reason: error.text },
+        };
+        let _ = self.tell(self.number, &Message::Closed(last)).await;
+    }
+
+    async fn tell(&self, channel: u16, message: &Message) -> io::Result<()> {
+        self.lanes.write(message.kind(), &encoded(channel, message, self.max_frame)).await
+    }
+
+    /// The session's supervisor, with the channel bound.
+    async fn reach(&self, open: Open) -> Result<(Stream, Opened), ErrorReply> {
+        let Daemon { home, spawn, .. } = &*self.daemon;
+        let mut reached = Box::pin(router::ensure(home, &open, &self.who.principal, spawn)).await?;
+        let on_behalf = OnBehalf { principal: self.who.principal.clone(), scope: self.who.scope };
+        let entry = Entry { channel: self.number, max_frame: self.max_frame, on_behalf: Some(on_behalf) };
+        router::enter(&mut reached, &entry).await?;
+        let opened =
+            Opened { re: open.re, channel: self.number, session: reached.session, name: reached.name, created: reached.created };
+        Ok((reached.stream, opened))
+    }
+
+    async fn splice(&self, stream: Stream, waiting: &mut mpsc::Receiver<Frame>) -> End {
+        let (from, to) = tokio::io::split(stream);
+        // Reading from the supervisor is given up where it waits, never while a frame is being written to the client.
+        let cut = Notify::new();
+        let up = async {
+            self.up(waiting, to).await?;
+            // The client has closed the channel; the supervisor's answer to that is still to pass.
+            tokio::time::sleep(CLOSING).await;
+            Ok(())
+        };
+        let mut down = std::pin::pin!(self.down(from, &cut));
+        let why = tokio::select! {
+            end = &mut down => return end,
+            why = up => why,
+        };
+        cut.notify_one();
+        match (down.await, why) {
+            (End::Gone, Err(error)) => End::Stuck(error),
+            (end, _) => end,
+        }
+    }
+
+    /// From the client to the supervisor, until the client closes the channel.
+    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<Stream>) -> Result<(), ErrorReply> {
+        while let Some(frame) = waiting.recv().await {
+            let write = async {
+                to.write_all(&frame.bytes).await?;
+                to.flush().await
+            };
+            let stall = self.daemon.limits.stall;
+            match tokio::time::timeout(stall, write).await {
+                Ok(Ok(())) => {}
+                // It hung up; reading from it says the same, after what it still had to say. Until then nothing more is
+                // taken for it, or its frames would fill the room of the others'.
+                Ok(Err(_)) => {
+                    waiting.close();
+                    while waiting.try_recv().is_ok() {}
+                    return std::future::pending().await;
+                }
+                Err(_) => {
+                    let why =
+                        format!("the session's supervisor took nothing for {stall:?}; the channel is closed, open it again");
+                    return Err(ErrorReply::new(0, Code::Unreachable, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// From the supervisor to the client.
+    async fn down(&self, from: ReadHalf<Stream>, cut: &Notify) -> End {
+        let mut from = BufReader::with_capacity(READ, from);
+        loop {
+            let read = tokio::select! {
+                read = self.next(&mut from) => read,
+                () = cut.notified() => return End::Gone,
+            };
+            let (kind, frame) = match read {
+                Ok(Some(next)) => next,
+                Ok(None) => return End::Gone,
+                Err(why) => {
+                    tracing::debug!(%why, channel = self.number, "a supervisor's connection broke");
+                    return End::Gone;
+                }
+            };
+            if self.lanes.write(kind, &frame.bytes).await.is_err() {
+                return End::NoClient;
+            }
+            if kind == CLOSED {
+                return End::Told;
+            }
+        }
+    }
+
+    /// The supervisor's next frame. What it says on channel 0 is about this one connection, which to the client is this
+    /// channel.
+    async fn next(&self, from: &mut BufReader<ReadHalf<Stream>>) -> io::Result<Option<(u8, Frame)>> {
+        let Some(header) = frames::header(from, limits::DEFAULT_MAX_FRAME).await? else { return Ok(None) };
+        if header.channel != 0 && header.channel != self.number {
+            let why = format!("a frame for channel {}", header.channel);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        let header = Header { channel: self.number, ..header };
+        let room = self.lanes.room.take(header.len).await?;
+        Ok(Some((header.kind, Frame::read(header, from, room).await?)))
+    }
+}
+
+/// The number of `closed`, after which nothing comes on a channel.
+const CLOSED: u8 = 0x0a;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_is_what_it_is_called() {
+        assert_eq!(Message::Closed(Close::default()).kind(), CLOSED);
+    }
+}
