@@ -217,15 +217,14 @@ impl Turn<'_> {
         }
         match event {
             KernelEvent::Ready(info) => self.ready(life, info),
-            KernelEvent::Output { n, background, runs } => {
-                // Whatever the runner believes: output is an eval's own only while that eval runs.
-                let own = !background && self.s.state.running.as_ref().is_some_and(|r| r.n == n);
-                let n = if own {
-                    n
-                } else {
-                    self.s.state.running.as_ref().map_or(self.s.state.ran, |r| if background { n } else { r.n })
+            KernelEvent::Output { n, runs, .. } => {
+                // Whatever the runner believes: output is an eval's own exactly while that eval runs. What is flagged too late
+                // or too early, or carries a number that was never given out, is put right here.
+                let (n, background) = match &self.s.state.running {
+                    Some(r) => (n.min(r.n), n < r.n),
+                    None => (n.min(self.s.state.ran), true),
                 };
-                self.record(Event::Output(Written { n, background: !own, runs }));
+                self.record(Event::Output(Written { n, background, runs }));
             }
             KernelEvent::Display { n, role, data } => {
                 self.record(Event::Display(rialto_protocol::event::Display { n, role, data }));
