@@ -138,5 +138,7 @@ mod tests {
         c.whole();
         c.arrived(200).unwrap();
         assert_eq!(c.attach(), 700);
+        c.arrived(50).unwrap();
+        assert_eq!(c.whole(), 50, "half an event died with the old link");
     }
 }

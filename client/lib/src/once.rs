@@ -3,7 +3,7 @@
 use crate::link::Link;
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
-use rialto_protocol::limits::{DEFAULT_MAX_FRAME, MAX_REQUEST};
+use rialto_protocol::limits::{DEFAULT_MAX_FRAME, FLOOR_MAX_FRAME, MAX_REQUEST};
 use rialto_protocol::message::Hello;
 use rialto_protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec};
@@ -26,8 +26,8 @@ pub async fn ask(link: Link, app: &str, question: Message) -> Result<Message, Er
         ..Hello::default()
     };
     let mut out = Vec::new();
-    codec::encode(&mut out, 0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
-    codec::encode(&mut out, 0, &question, DEFAULT_MAX_FRAME);
+    codec::encode(&mut out, 0, &Message::Hello(hello), FLOOR_MAX_FRAME);
+    codec::encode(&mut out, 0, &question, FLOOR_MAX_FRAME);
     let broken = |why: std::io::Error| ErrorReply::new(0, Code::Disconnected, format!("the connection broke: {why}"));
     stream.write_all(&out).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Conversation {
     pub(super) decoder: Decoder,
     pub(super) assembler: Assembler,
+    /// What this side may send. Until the welcome says otherwise: what every bridge takes.
     pub(super) max_frame: u32,
     pub(super) welcome: Option<Welcome>,
     pub(super) opened: Option<Opened>,
@@ -41,7 +42,7 @@ impl Default for Conversation {
         Self {
             decoder: Decoder::new(DEFAULT_MAX_FRAME),
             assembler: Assembler::new(MAX_EVENT),
-            max_frame: DEFAULT_MAX_FRAME,
+            max_frame: FLOOR_MAX_FRAME,
             welcome: None,
             opened: None,
             greeted: None,
@@ -90,13 +91,13 @@ impl Core {
             client: self.options.client,
             label: self.options.label.clone(),
         };
-        self.lanes.control(0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
+        self.lanes.control(0, &Message::Hello(hello), FLOOR_MAX_FRAME);
         let open = Open { re: RE_OPEN, channel: CHANNEL, ..open };
-        self.lanes.bulk(0, &Message::Open(open), DEFAULT_MAX_FRAME);
-        self.lanes.bulk(CHANNEL, &Message::Greet(greet), DEFAULT_MAX_FRAME);
+        self.lanes.bulk(0, &Message::Open(open), FLOOR_MAX_FRAME);
+        self.lanes.bulk(CHANNEL, &Message::Greet(greet), FLOOR_MAX_FRAME);
         if self.position.wants_events() {
             let attach = self.position.attach(RE_ATTACH, self.credit.attach());
-            self.lanes.bulk(CHANNEL, &Message::Attach(attach), DEFAULT_MAX_FRAME);
+            self.lanes.bulk(CHANNEL, &Message::Attach(attach), FLOOR_MAX_FRAME);
         }
     }
 

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// After a goaway, how long the other side may take to close by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// The number of `gap`.
+const GAP: u8 = Message::Gap(Gap { from: 0, to: 0 }).kind();
+
 impl Core {
     /// Bytes came.
     pub fn received(&mut self, now: Duration, bytes: &[u8]) {
@@ -75,7 +78,7 @@ impl Core {
             }
             Message::Event(record) => self.event(now, record, bytes),
             Message::Gap(gap) => self.gap(now, gap, bytes),
-            Message::Rewound(rewound) => self.rewound(now, rewound, bytes),
+            Message::Rewound(rewound) => self.rewound(now, rewound),
             other => match outbox::re(&other) {
                 Some(ticket) => self.reply(now, ticket, other),
                 None => self.not_understood(header),
@@ -143,9 +146,9 @@ impl Core {
         self.judge(now, judged, Incoming::Gap(gap), bytes);
     }
 
-    fn rewound(&mut self, now: Duration, rewound: Rewound, bytes: u64) {
+    fn rewound(&mut self, now: Duration, rewound: Rewound) {
         let judged = self.position.rewound(rewound);
-        self.judge(now, judged, Incoming::Rewound(rewound), bytes);
+        self.judge(now, judged, Incoming::Rewound(rewound), 0);
     }
 
     fn judge(&mut self, now: Duration, judged: Judged, incoming: Incoming, bytes: u64) {
@@ -216,7 +219,7 @@ impl Core {
     }
 }
 
-/// What the bridge may send only as far as credit goes: events, and what stands between them.
+/// What the bridge may send only as far as credit goes: events, and the gaps in their place.
 const fn costs_credit(of: u8) -> bool {
-    kind::is_event(of) || matches!(of, 0x2a | 0x2b)
+    kind::is_event(of) || of == GAP
 }

@@ -63,7 +63,8 @@ pub(crate) struct Conn {
 impl Default for Conn {
     fn default() -> Self {
         Self {
-            decoder: Decoder::default(),
+            // What comes before the welcome must fit any bridge; this one then agrees on no more.
+            decoder: Decoder::new(limits::FLOOR_MAX_FRAME),
             assembler: Assembler::new(limits::MAX_REQUEST),
             out: Vec::new(),
             waiting: VecDeque::new(),

@@ -248,3 +248,35 @@ fn another_program_goes_on_from_a_snapshot() {
     assert_eq!(next.seqs(), [4, 5, 6]);
     assert_eq!(next.answers().len(), 1);
 }
+
+#[test]
+fn an_upload_that_is_cut_begins_anew_on_the_next_link() {
+    let code = "upload ".repeat(60_000);
+    for at in (1_000..400_000).step_by(37_113) {
+        let mut world = World::new(Start::After(None));
+        world.cuts = vec![at];
+        world.send(submit(1, &code));
+        world.run();
+        assert_eq!((world.bridge.ran.len(), world.reconnects()), (1, 1), "cut at {at}");
+        assert_eq!(world.bridge.evals[&eval_id(1)].code, code);
+    }
+}
+
+#[test]
+fn a_channel_that_is_not_open_says_nothing_about_what_was_sent_on_it() {
+    let mut world = World::new(Start::After(None));
+    let ticket = world.send(submit(1, "one"));
+    let open = world.core.wants_link(world.now).unwrap();
+    world.core.linked(world.now, None, open, true);
+    let mut out = Vec::new();
+    world.core.transmit(world.now, &mut out);
+    world.say(0, &Message::Welcome(rialto_client::protocol::message::Welcome { contract: 1, ..Default::default() }));
+    let Message::Submit(sent) = &world.core.snapshot().requests[0] else { panic!("it waits") };
+    assert_eq!(sent.eval, eval_id(1));
+    for re in 10..100 {
+        world.say(1, &Message::Error(ErrorReply::new(re, Code::WrongState, "not open")));
+    }
+    assert!(!world.core.has_link());
+    world.core.claim(ticket);
+    assert_eq!(world.core.take_answer(ticket), None);
+}

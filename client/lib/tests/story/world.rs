@@ -80,7 +80,11 @@ impl World {
 
     /// Lets everything happen until nothing more does. A pause before a reconnect passes; other timers do not ring.
     pub(crate) fn run(&mut self) {
-        while self.step() {}
+        let mut rounds = 0;
+        while self.step() {
+            rounds += 1;
+            assert!(rounds < 20_000, "it goes on for ever");
+        }
     }
 
     /// One round; false when nothing happened.
