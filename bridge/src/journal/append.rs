@@ -1,7 +1,7 @@
 //! How records become durable: appended into an open transaction, then committed together.
 
 use super::error::JournalError;
-use super::{Journal, int, uint};
+use super::{Journal, int, schema, uint};
 use rialto_protocol::event::{Event, Record};
 use rialto_protocol::{EvalNumber, Seq, kind};
 use rialto_session::archive::stops_group;
@@ -71,6 +71,7 @@ impl Journal {
             return Err(error);
         }
         self.in_transaction = false;
+        self.logged += schema::PAGE_SIZE as u64;
         self.committed = self.head;
         self.committed_max_n = self.max_n;
         self.settled.absorb(&mut self.open);
@@ -78,7 +79,7 @@ impl Journal {
             self.scrub();
         }
         if self.settled.is_full() {
-            self.idle();
+            self.index_now();
         }
         Ok(())
     }
@@ -134,6 +135,7 @@ impl Journal {
             self.insert_big(record.seq, value, count, body.len() as u64)?;
         }
         self.head = record.seq;
+        self.logged += body.len() as u64;
         if is_output(kind) {
             self.open.printed(n, record.seq, body.len() as u64);
             return Ok(());

@@ -134,12 +134,17 @@ impl Facts {
                 into.entry(key).or_insert(value);
             }
         }
-        self.begun.append(&mut later.begun);
-        self.numbers.extend(later.numbers.drain());
-        self.ends.append(&mut later.ends);
+        // One by one: `BTreeMap::append` builds the larger map anew, and this happens at every commit.
+        while let Some((n, begun)) = later.begun.pop_first() {
+            self.begun.insert(n, begun);
+        }
+        while let Some((n, end)) = later.ends.pop_first() {
+            self.ends.entry(n).or_insert(end);
+        }
         while let Some((n, more)) = later.printed.pop_first() {
             self.add_printed(n, more);
         }
+        self.numbers.extend(later.numbers.drain());
         keep_first(&mut self.requests, &mut later.requests);
         keep_first(&mut self.stopped, &mut later.stopped);
         self.noted.extend(later.noted.drain());

@@ -1,35 +1,47 @@
 //! How an id is known for ever at the price of no write: facts wait in memory and are indexed in batches.
 //!
 //! An eval would cost three more tables in its commits if it were indexed there and then. Instead the index is behind by at
-//! most a few hundred facts, `meta.indexed` says where it stands, and recovery reads the events after that once more. Every
-//! look-up asks the open transaction's facts, then the settled ones, then the tables.
+//! most a few hundred facts, `meta.indexed` says where it stands, and recovery reads the events after that once more.
 
 use super::error::JournalError;
-use super::facts::{Begun, End, Facts, Printed};
-use super::{Journal, int, uint};
-use rialto_protocol::event::{Accepted, Event};
-use rialto_protocol::{ClientId, EvalId, EvalNumber, GroupId, Outcome, RequestId, Seq, codec};
-use rialto_session::archive::{Archive, CodeHash, EvalFacts, stops_group};
+use super::facts::Facts;
+use super::{Journal, int, schema, uint};
+use rialto_protocol::event::Event;
+use rialto_protocol::{EvalNumber, GroupId, Outcome};
+use rialto_session::archive::{CodeHash, stops_group};
 use rusqlite::{OptionalExtension, Row, params};
 
 impl Journal {
-    /// Writes down what waits in memory. For when nothing else is to be done: a short while after the last event, not after
-    /// each. Calling it is never necessary; it happens by itself in batches, and on opening.
+    /// Does what is better done while nothing else is to be done: a short while after the last event, not after each. Calling
+    /// it is never necessary; all of it also happens by itself, at a moment that suits less.
     pub fn idle(&mut self) {
         if self.in_transaction || self.reserve.is_none() {
             return;
         }
+        self.index_now();
         if self.scrub_due {
             self.scrub();
         }
-        if self.settled.records == 0 {
+        // Emptying the log waits for the disk: now, rather than in the middle of somebody's eval.
+        if self.logged > schema::LOG as u64 / 4 {
+            match self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                Ok(()) => self.logged = 0,
+                Err(error) => self.remember(&error),
+            }
+        }
+    }
+
+    /// Writes down the facts that wait in memory.
+    pub(super) fn index_now(&mut self) {
+        if self.in_transaction || self.settled.records == 0 {
             return;
         }
         let facts = std::mem::take(&mut self.settled);
-        let written = self.write_index(&facts);
-        if let Err(error) = written {
+        if let Err(error) = self.write_index(&facts) {
             // Nothing is lost: the facts stay in memory, and the events they came from are in the journal.
-            let _ = self.db.execute_batch("ROLLBACK");
+            if !self.db.is_autocommit() {
+                let _ = self.db.execute_batch("ROLLBACK");
+            }
             self.settled = facts;
             self.remember(&error);
         }
@@ -151,31 +163,6 @@ impl Journal {
         Ok(())
     }
 
-    fn begun(&self, n: EvalNumber) -> Option<&Begun> {
-        self.open.begun.get(&n).or_else(|| self.settled.begun.get(&n))
-    }
-
-    fn end(&self, n: EvalNumber) -> Option<End> {
-        self.open.ends.get(&n).or_else(|| self.settled.ends.get(&n)).copied()
-    }
-
-    /// Where the output of an eval is, as far as it is known.
-    pub(super) fn printed(&self, n: EvalNumber) -> rusqlite::Result<Option<Printed>> {
-        let sql = "SELECT out_from, out_to, out_bytes FROM evals WHERE n = ?1 AND out_from IS NOT NULL";
-        let row = |row: &Row<'_>| Ok(Printed { from: uint(row.get(0)?), to: uint(row.get(1)?), bytes: uint(row.get(2)?) });
-        let indexed = self.db.prepare_cached(sql)?.query_row([int(n)], row).optional()?;
-        let all = [indexed, self.settled.printed.get(&n).copied(), self.open.printed.get(&n).copied()];
-        Ok(all.into_iter().flatten().reduce(|a, b| Printed { from: a.from, to: b.to, bytes: a.bytes + b.bytes }))
-    }
-
-    /// An answer, or none and a fault to be taken later.
-    fn look_up<T>(&self, what: impl FnOnce() -> rusqlite::Result<Option<T>>) -> Option<T> {
-        what().unwrap_or_else(|error| {
-            self.remember(&error);
-            None
-        })
-    }
-
     /// Keeps the first fault that nobody could be told. Want of space is none: it is told by the next commit.
     pub(super) fn remember(&self, error: &rusqlite::Error) {
         let error = self.says(error);
@@ -183,86 +170,6 @@ impl Journal {
             self.fault.borrow_mut().get_or_insert(error);
         }
     }
-}
-
-impl Archive for Journal {
-    fn eval(&self, id: &EvalId) -> Option<EvalFacts> {
-        if let Some(n) = self.open.numbers.get(id).or_else(|| self.settled.numbers.get(id)) {
-            return self.eval_number(*n);
-        }
-        let n = self.look_up(|| {
-            let mut find = self.db.prepare_cached("SELECT n FROM evals WHERE id = ?1")?;
-            find.query_row([id.0], |row| row.get(0)).optional()
-        })?;
-        self.eval_number(uint(n))
-    }
-
-    fn eval_number(&self, n: EvalNumber) -> Option<EvalFacts> {
-        let mut facts = match self.begun(n) {
-            Some(b) => {
-                EvalFacts { eval: b.id, n, hash: b.hash, client: b.client, first: b.first, last: None, outcome: None, code: None }
-            }
-            None => self.look_up(|| {
-                let sql = "SELECT id, hash, client, first, last, outcome, code FROM evals WHERE n = ?1 AND id IS NOT NULL";
-                self.db.prepare_cached(sql)?.query_row([int(n)], |row| facts_of(n, row)).optional()
-            })?,
-        };
-        if let Some(end) = self.end(n) {
-            (facts.last, facts.outcome, facts.code) = (Some(end.last), Some(end.outcome), end.code);
-        }
-        Some(facts)
-    }
-
-    fn accepted(&self, first: Seq) -> Option<Accepted> {
-        let (kind, body) = self.look_up(|| self.event_body(first))?;
-        match codec::read_record(kind, &body).map(|record| record.event) {
-            Ok(Event::Accepted(accepted)) => Some(accepted),
-            _ => None,
-        }
-    }
-
-    fn request(&self, id: &RequestId) -> Option<Seq> {
-        // The oldest first: should one id have made several events, the first is the answer.
-        self.look_up(|| {
-            let mut find = self.db.prepare_cached("SELECT seq FROM requests WHERE id = ?1")?;
-            find.query_row([id.0], |row| row.get(0)).optional()
-        })
-        .map(uint)
-        .or_else(|| self.settled.requests.get(id).or_else(|| self.open.requests.get(id)).copied())
-    }
-
-    fn noted_interrupt(&self, eval: &EvalId) -> bool {
-        self.open.noted.contains(eval)
-            || self.settled.noted.contains(eval)
-            || self
-                .look_up(|| {
-                    let mut find = self.db.prepare_cached("SELECT 1 FROM noted WHERE eval = ?1")?;
-                    find.query_row([eval.0], |_| Ok(())).optional()
-                })
-                .is_some()
-    }
-
-    fn stopped_group(&self, group: &GroupId) -> Option<EvalNumber> {
-        self.look_up(|| {
-            let mut find = self.db.prepare_cached("SELECT n FROM stopped WHERE grp = ?1")?;
-            find.query_row([group.0], |row| row.get(0)).optional()
-        })
-        .map(uint)
-        .or_else(|| self.settled.stopped.get(group).or_else(|| self.open.stopped.get(group)).copied())
-    }
-}
-
-fn facts_of(n: EvalNumber, row: &Row<'_>) -> rusqlite::Result<EvalFacts> {
-    Ok(EvalFacts {
-        eval: EvalId(row.get(0)?),
-        n,
-        hash: row.get(1)?,
-        client: row.get::<_, Option<[u8; 16]>>(2)?.map(ClientId),
-        first: uint(row.get(3)?),
-        last: row.get::<_, Option<i64>>(4)?.map(uint),
-        outcome: row.get::<_, Option<i64>>(5)?.map(outcome_of),
-        code: row.get(6)?,
-    })
 }
 
 /// A hash as it is compared. One that is missing or of another length equals none.
@@ -286,6 +193,6 @@ fn outcome_number(outcome: Outcome) -> i64 {
     OUTCOMES.iter().find(|(_, o)| *o == outcome).map_or(0, |(number, _)| *number)
 }
 
-fn outcome_of(number: i64) -> Outcome {
+pub(super) fn outcome_of(number: i64) -> Outcome {
     OUTCOMES.iter().find(|(n, _)| *n == number).map_or(Outcome::Unknown, |(_, outcome)| *outcome)
 }

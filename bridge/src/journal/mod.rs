@@ -8,7 +8,7 @@
 //! |---|---|
 //! | what is in the file, and why two tables | `schema.rs` |
 //! | how a record becomes durable, and what a full disk does | `append.rs`, `reserve.rs` |
-//! | how an id is known for ever at the price of no write | `facts.rs`, `index.rs` |
+//! | how an id is known for ever at the price of no write | `facts.rs`, `index.rs`, `lookup.rs` |
 //! | how a client catches up, and a supervisor recovers | `read.rs` |
 //! | what retention and `redact` take away | `trim.rs`, `redact.rs` |
 //!
@@ -18,11 +18,15 @@ mod append;
 mod error;
 mod facts;
 mod index;
+mod lookup;
 mod read;
 mod redact;
 mod reserve;
 mod schema;
 mod trim;
+
+#[cfg(test)]
+mod tests;
 
 pub use append::PIECE;
 pub use error::JournalError;
@@ -59,6 +63,8 @@ pub struct Journal {
     failed: Option<JournalError>,
     /// Values whose event retention removed, whose pieces are still there.
     orphans: Vec<u64>,
+    /// About how much went into the log since it was last emptied. Bytes.
+    logged: u64,
     /// Redacted text may still be in the log or in free pages.
     scrub_due: bool,
     /// What went wrong in a look-up that could not say so itself.
@@ -108,6 +114,7 @@ impl Journal {
             in_transaction: false,
             failed: None,
             orphans: Vec::new(),
+            logged: 0,
             scrub_due: false,
             fault: RefCell::new(None),
         };

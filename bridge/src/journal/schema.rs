@@ -46,8 +46,14 @@ INSERT INTO evals (n, last) VALUES (0, 0);
 INSERT INTO meta VALUES ('indexed', 0), ('rowless', 0);
 ";
 
-/// Fixed when the file is made.
-const PAGE_SIZE: i64 = 2048;
+/// Fixed when the file is made. Every commit writes a page to the log, so small ones make small commits cheaper; an output
+/// row fills many, so large ones make floods faster. On one machine, for two rows of 100 bytes and for 1 GB in rows of 5 kB:
+/// 512 bytes 6.6 us (median) and 115 MB/s, 1024 3.9 and 160, 2048 3.9 and 245, 4096 4.4 and 288.
+pub(super) const PAGE_SIZE: i64 = 2048;
+/// Where the log is moved into the file, and what it may keep on disk when nothing is in it. Bytes. Moving waits for the disk
+/// twice, which is all that a burst of commits ever waits for; and as many appends rewrite the same page, a longer log is
+/// also fewer writes in all. 8 MiB cost a third less processor time per commit than 2 MiB.
+pub(super) const LOG: i64 = 8 * 1024 * 1024;
 
 /// Makes the file, readable by its owner alone, and everything in it.
 pub(super) fn create(path: &Path) -> Result<Connection, JournalError> {
@@ -111,8 +117,8 @@ fn settle(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     set_durability(db, durability)?;
     db.pragma_update(None, "cache_size", -256)?;
-    db.pragma_update(None, "wal_autocheckpoint", 2000)?;
-    db.pragma_update(None, "journal_size_limit", 8 * 1024 * 1024)?;
+    db.pragma_update(None, "wal_autocheckpoint", LOG / PAGE_SIZE)?;
+    db.pragma_update(None, "journal_size_limit", LOG)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     // What is deleted inside a page is overwritten; whole pages only where that is asked for (see `redact`), because zeroing
     // everything that retention trims would write it all once more.

@@ -9,6 +9,10 @@ use rialto_session::retention::{HEAD_AND_TAIL, KEEP_EACH_END, Part, Span, Trim, 
 use rusqlite::{Row, params};
 use std::collections::BTreeMap;
 
+/// The kind of an interrupt that came before its eval: it belongs to none by number, and `noted` remembers it.
+const INTERRUPT_NOTED: u8 = 0x6b;
+// The partial index that finds evals with a middle names this number.
+const _: () = assert!(HEAD_AND_TAIL == 131_072);
 /// Evals looked at for one step.
 const WINDOW: i64 = 64;
 /// What the lifecycle rows of one eval are taken to be for the plan; what is really used is measured before every step.
@@ -29,7 +33,7 @@ impl Journal {
             return self.give_back().map_err(|e| self.says(&e));
         }
         // Only what is indexed is planned, and what is removed must be behind the index: recovery takes the head from there.
-        self.idle();
+        self.index_now();
         if let Some(fault) = self.take_fault() {
             return Err(fault);
         }
@@ -238,6 +242,3 @@ const SIZES: &str = "SELECT seq, coalesce(length(body), (SELECT len FROM big WHE
 fn size_of(row: &Row<'_>) -> rusqlite::Result<(Seq, u64)> {
     Ok((uint(row.get(0)?), uint(row.get(1)?)))
 }
-
-/// The kind of an interrupt that came before its eval: it belongs to none by number, and `noted` remembers it.
-const INTERRUPT_NOTED: u8 = 0x6b;

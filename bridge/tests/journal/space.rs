@@ -1,0 +1,182 @@
+//! When space runs out, and when retention makes some.
+
+use super::*;
+use rialto_protocol::event::{Created, EpochStarted};
+use rialto_protocol::kind;
+use std::path::Path;
+use std::process::Command;
+
+fn session(journal: &mut Journal) {
+    let (session, kernel) = ("abcdefghij".parse().unwrap(), "python".to_owned());
+    let id = RequestId(id(1_000_000));
+    put(
+        journal,
+        Event::Created(Created {
+            session,
+            name: None,
+            kernel,
+            cwd: String::new(),
+            by: Who::default(),
+            id,
+            ends_when_done: false,
+            contract: 1,
+        }),
+    );
+    put(journal, Event::EpochStarted(EpochStarted { epoch: 1 }));
+}
+
+fn trim(journal: &mut Journal, budget: u64) {
+    while journal.trim_step(budget, 50).unwrap() {}
+}
+
+fn kinds(journal: &Journal) -> Vec<(u64, u8)> {
+    let mut all = Vec::new();
+    while let Some(last) =
+        journal.read_after(all.last().map_or(0, |(seq, _)| *seq), 1 << 20).unwrap().into_iter().reduce(|a, b| {
+            all.push((a.seq, a.kind));
+            b
+        })
+    {
+        all.push((last.seq, last.kind));
+    }
+    all
+}
+
+#[test]
+fn the_middle_goes_first_then_the_rest_and_the_session_and_its_ids_never() {
+    let folder = folder();
+    let path = folder.path().join("journal");
+    let mut journal = Journal::create(&path).unwrap();
+    session(&mut journal);
+    for n in 1..=4 {
+        put(&mut journal, accepted(n, &"long code ".repeat(500)));
+        for _ in 0..100 {
+            put(&mut journal, output(n, vec![b'x'; 10_000]));
+        }
+        if n < 4 {
+            put(&mut journal, ended(n, Outcome::Ok));
+        }
+        journal.commit().unwrap();
+    }
+    let of = |journal: &Journal, n: u64| {
+        let (first, next) = (3 + (n - 1) * 102, 3 + n * 102);
+        kinds(journal).iter().filter(|(seq, kind)| (first..next).contains(seq) && *kind == kind::OUTPUT).count()
+    };
+    let all = 4 * 1_000_000;
+    trim(&mut journal, all - 500_000);
+    assert!((12..60).contains(&of(&journal, 1)), "{} rows are left of the oldest", of(&journal, 1));
+    assert_eq!((of(&journal, 2), of(&journal, 3), of(&journal, 4)), (100, 100, 100));
+    let left: Vec<u64> = kinds(&journal).into_iter().map(|(seq, _)| seq).filter(|seq| *seq < 105).collect();
+    assert!(left.contains(&4) && left.contains(&103), "head and tail stay: {left:?}");
+
+    trim(&mut journal, 1_500_000);
+    assert_eq!((of(&journal, 1), of(&journal, 2), of(&journal, 3)), (12, 12, 12), "six rows fit into each end");
+    assert!(journal.accepted(3).unwrap().code.is_some());
+
+    trim(&mut journal, 0);
+    let replayed = |journal: &Journal| {
+        let mut all = Vec::new();
+        journal.replay(&mut |record| all.push(record.event)).unwrap();
+        all
+    };
+    let left = replayed(&journal);
+    assert!(
+        matches!(left[..], [Event::Created(_), Event::EpochStarted(_), Event::Accepted(ref a)] if a.n == 4 && a.code.is_some())
+    );
+    assert_eq!(of(&journal, 4), 100, "what runs is never touched");
+    for n in 1..=4 {
+        assert_eq!(journal.eval(&EvalId(id(n))).unwrap().last.is_some(), n < 4);
+    }
+    let head = journal.head();
+    drop(journal);
+    let size = std::fs::metadata(&path).unwrap().len();
+    assert!(size < 1_200_000, "space went back to the file system: {size}");
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!((journal.head(), journal.first().unwrap()), (head, 1));
+    assert_eq!(replayed(&journal), left);
+}
+
+#[test]
+fn the_head_is_known_when_the_last_rows_were_trimmed() {
+    let folder = folder();
+    let path = folder.path().join("journal");
+    let mut journal = Journal::create(&path).unwrap();
+    session(&mut journal);
+    put(&mut journal, accepted(1, "1"));
+    put(&mut journal, ended(1, Outcome::Ok));
+    let head = put(&mut journal, output(1, vec![b'x'; 50_000]));
+    trim(&mut journal, 0);
+    drop(journal);
+    assert_eq!(Journal::open(&path).unwrap().head(), head);
+}
+
+/// A file system of a few megabytes, where the test may make one.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount() -> Option<Self> {
+        let folder = folder();
+        let made = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(folder.path()).output();
+        made.is_ok_and(|made| made.status.success()).then_some(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+/// Where nothing can be mounted (no root), `after_a_full_disk_the_same_records_can_be_appended_again` is what remains.
+#[test]
+fn on_a_full_disk_the_reserve_lets_ends_through() {
+    let Some(small) = Small::mount() else { return };
+    let filler = small.path().join("filler");
+    std::fs::write(&filler, vec![1; 1 << 20]).unwrap();
+    let path = small.path().join("journal");
+    let mut journal = Journal::create(&path).unwrap();
+    session(&mut journal);
+    put(&mut journal, accepted(1, "flood()"));
+    journal.commit().unwrap();
+    let full = loop {
+        put(&mut journal, output(1, vec![b'x'; 20_000]));
+        if let Err(error) = journal.commit() {
+            break error;
+        }
+    };
+    assert!(full.is_full(), "{full}");
+    // The log still owns the space of the row that did not fit.
+    let full = loop {
+        put(&mut journal, output(1, "x"));
+        if let Err(error) = journal.commit() {
+            break error;
+        }
+    };
+    assert!(full.is_full(), "{full}");
+    put(&mut journal, interrupting(1, 1));
+    assert!(journal.commit().unwrap_err().is_full());
+    journal.release_reserve().unwrap();
+    let interrupt = put(&mut journal, interrupting(1, 1));
+    journal.commit().unwrap();
+    for n in 1..=100 {
+        if n > 1 {
+            put(&mut journal, accepted(n, "1"));
+        }
+        put(&mut journal, ended(n, Outcome::Interrupted));
+        journal.commit().unwrap();
+    }
+    // What the ends left of it goes to somebody else.
+    std::fs::write(small.path().join("more"), vec![1; 2 << 20]).unwrap_err();
+    assert!(!journal.restore_reserve(), "there is no space yet");
+    std::fs::remove_file(filler).unwrap();
+    std::fs::remove_file(small.path().join("more")).unwrap();
+    assert!(journal.restore_reserve());
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!((journal.max_n(), journal.request(&RequestId(id(1)))), (100, Some(interrupt)));
+    assert_eq!(journal.eval_number(100).unwrap().outcome, Some(Outcome::Interrupted));
+}
