@@ -566,7 +566,7 @@ def user_input(prompt='', /):
     The prompt string, if given, is shown before reading input.
     If the user hits EOF, raise EOFError.
     """
-    if sys.stdin is not stdin:
+    if getattr(sys, 'stdin', None) is not stdin:
         return real_input(prompt)
     if reader.left:
         text = stdin.readline()
@@ -837,7 +837,7 @@ def show_value(value):
     """The forms of a result; None where nothing is shown."""
     if value is None:
         return None
-    if sys.displayhook is not exec_displayhook:
+    if getattr(sys, 'displayhook', None) is not exec_displayhook:
         sys.displayhook(value)
         return None
     builtins._ = value
@@ -854,6 +854,10 @@ def evaluate(filename, code, show):
 
 def execute(frame):
     n, show, argc = unpack_from('<QBH', frame, 1)
+    S.n = n
+    S.running = True
+    if S.parked:
+        wake()
     at = 12
     filename = '<cell %d>' % n
     argv = None
@@ -868,14 +872,10 @@ def execute(frame):
         filename = part('become_program')(argv) or filename
     remember(filename, code)
     if stdin.closed:
-        exchange = sys.stdin is stdin
+        exchange = getattr(sys, 'stdin', None) is stdin
         make_stdin()
         if exchange:
             sys.stdin = stdin
-    S.n = n
-    S.running = True
-    if S.parked:
-        wake()
     if S.trace is not None:
         unhush(S.trace)
     ok, value = user(evaluate, filename, code, show)
@@ -905,7 +905,7 @@ def execute(frame):
         if not ok:
             say(failure(error)[2])
             error = None
-    if sys.stdout is not stdout or sys.stderr is not stderr:
+    if getattr(sys, 'stdout', None) is not stdout or getattr(sys, 'stderr', None) is not stderr:
         user(flush_theirs)
     if S.native:
         fflush()
@@ -927,6 +927,21 @@ def finish(body):
         sending.release()
 
 
+def give_up(error):
+    """Something of the user's has broken the runner's own work on an eval: that eval ends, and the kernel goes on."""
+    S.crit = 1
+    S.trace = S.trace or hush()
+    if S.child:
+        os_exit(1)
+    if not S.running:
+        return
+    how = b'\1'
+    for text in (type(error).__name__, 'the eval broke the runner', 'Traceback (most recent call last):\n  (of the runner)\n'):
+        data = text.encode('utf-8', 'replace')
+        how += pack('<I', len(data)) + data
+    finish(b'\x07' + pack('<Q', S.n) + how + b'\0')
+
+
 def pack_result(forms):
     if sum(map(len, forms.values())) <= INLINE_RESULT:
         return b'\1' + pack_forms(forms), None
@@ -943,9 +958,9 @@ def pack_forms(forms):
 
 
 def flush_theirs():
-    for stream in (sys.stdout, sys.stderr):
+    for name in ('stdout', 'stderr'):
         try:
-            stream.flush()
+            getattr(sys, name).flush()
         except Exception:
             pass
 
@@ -967,7 +982,10 @@ def remember(filename, code):
         del sources[next(iter(sources))]
     linecache = modules.get('linecache')
     if linecache is not None:
-        part('feed_linecache')(linecache, filename, code)
+        try:
+            part('feed_linecache')(linecache, filename, code)
+        except Exception:
+            pass  # user code has broken it
 
 
 def failure(error):
@@ -1057,7 +1075,10 @@ def main():
         frame = next_frame()
         kind = frame[0]
         if kind == 1:
-            execute(frame)
+            try:
+                execute(frame)
+            except BaseException as error:
+                give_up(error)
         elif kind == 2:
             fence(frame)
         elif kind == 3:

@@ -101,7 +101,6 @@ fn vandalism_does_not_reach_the_runner() {
         "class D:\n    def __del__(self): print('gone'); 1/0\nd = D(); del d",
         "import os; os.set_blocking(1, False); os.set_blocking(2, False)",
     ] {
-        eprintln!("{vandalism}");
         let mut d = Driver::start();
         d.submit(vandalism);
         d.finish();
