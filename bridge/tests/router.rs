@@ -22,10 +22,18 @@ fn fake_supervisor() {
     fake::run();
 }
 
-fn home() -> (tempfile::TempDir, Home) {
+/// Its folder goes with it, and so does every fake supervisor.
+struct Temp {
+    folder: tempfile::TempDir,
+    _alive: std::fs::File,
+}
+
+fn home() -> (Temp, Home) {
     let temp = tempfile::tempdir().unwrap();
+    let alive = std::fs::File::create(temp.path().join(fake::ALIVE)).unwrap();
+    alive.lock().unwrap();
     let home = Home::at(&temp.path().join("s"), &temp.path().join("r")).unwrap();
-    (temp, home)
+    (Temp { folder: temp, _alive: alive }, home)
 }
 
 fn open(session: &str, id: u8) -> Open {
@@ -140,7 +148,7 @@ async fn names_that_are_none_make_nothing() {
         assert!(error.text.len() < 500);
     }
     assert!(home.sessions().unwrap().is_empty());
-    assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(temp.folder.path()).unwrap().count(), 3);
 }
 
 #[tokio::test]

@@ -6,10 +6,8 @@
 //!   names/NAME        the id of the session that has the name
 //!   requests/REQUEST  the id of the session that a create request made
 //!   claim.lock        held while any of these change
-//!   daemon.lock       held by the daemon that listens, where one does
 //! RUNTIME  /run/user/UID/rialto, else /tmp/rialto-UID
 //!   ID-STAT.sock      a session's socket; four letters tell apart the state folders that share the runtime folder
-//!   daemon-STAT.sock  a daemon's
 //! ```
 //!
 //! `RIALTO_STATE_DIR` and `RIALTO_RUNTIME_DIR` (absolute) put both elsewhere; they are for tests.
@@ -101,27 +99,9 @@ impl Home {
     /// The session of an id, there or not.
     #[must_use]
     pub fn session(&self, id: &SessionId) -> SessionHome {
-        let socket = self.runtime.join(format!("{id}-{}.sock", self.tail()));
+        let tail = place::short_hash("rialto state", self.state.as_os_str().as_encoded_bytes(), 4);
+        let socket = self.runtime.join(format!("{id}-{tail}.sock"));
         SessionHome::new(id.clone(), self.sessions_dir().join(id.as_str()), socket)
-    }
-
-    /// Where a daemon listens for this user's clients.
-    #[must_use]
-    pub fn daemon_socket(&self) -> PathBuf {
-        self.runtime.join(format!("daemon-{}.sock", self.tail()))
-    }
-
-    /// Becomes the one that listens there. None: another daemon does. Blocks for up to a second.
-    ///
-    /// # Errors
-    /// Where the file cannot be opened or locked at all.
-    pub fn daemon_lock(&self) -> Result<Option<Lock>, HomeError> {
-        Lock::take(&self.state.join("daemon.lock"))
-    }
-
-    /// Four letters that tell apart the state folders that share a runtime folder.
-    fn tail(&self) -> String {
-        place::short_hash("rialto state", self.state.as_os_str().as_encoded_bytes(), 4)
     }
 
     /// The home and session of a session's folder: all that a supervisor is told.

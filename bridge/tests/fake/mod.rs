@@ -8,8 +8,8 @@ use rialto_protocol::message::{Opened, Welcome};
 use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, limits};
 use rialto_transports::unix::UnixListener;
 use rialto_transports::{Listener, Stream};
+use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -25,6 +25,9 @@ pub(crate) fn spawn(home: &Home, how: &str) -> Spawn {
         scope: false,
     }
 }
+
+/// Held locked by a test, beside the state folder: fakes end when it lets go, however it ends.
+pub(crate) const ALIVE: &str = "alive";
 
 /// To be called by a test named `fake_supervisor`: does nothing unless a router started it.
 pub(crate) fn run() {
@@ -57,6 +60,8 @@ async fn serve(dir: &Path) {
     let mut listener = UnixListener::bind(session.socket().unwrap()).unwrap();
     lock.announce().unwrap();
     Readiness::ready(listener.path()).say().unwrap();
+    let alive = dir.ancestors().nth(3).unwrap().join(ALIVE);
+    let mut over = tokio::task::spawn_blocking(move || File::open(alive).and_then(|alive| alive.lock()));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -67,8 +72,7 @@ async fn serve(dir: &Path) {
             _ = again.recv() => {
                 listener = UnixListener::bind(Home::of_session(dir).unwrap().1.socket().unwrap()).unwrap();
             }
-            // The test is over once its folder is gone.
-            () = tokio::time::sleep(Duration::from_millis(50)) => if !dir.exists() { return },
+            _ = &mut over => return,
         }
     }
 }
