@@ -58,3 +58,27 @@ pub trait Archive {
     /// The eval whose failure stopped this group.
     fn stopped_group(&self, group: &GroupId) -> Option<EvalNumber>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_started_and_failed_stops_its_group() {
+        for (outcome, code, stops) in [
+            (Outcome::Ok, None, false),
+            (Outcome::Exit, Some(0), false),
+            (Outcome::Exit, None, false),
+            (Outcome::Exit, Some(3), true),
+            (Outcome::Error, None, true),
+            (Outcome::Interrupted, None, true),
+            (Outcome::Died, None, true),
+            (Outcome::Lost, None, true),
+            (Outcome::Unknown, None, true),
+            (Outcome::Cancelled, None, false),
+            (Outcome::NotRun, None, false),
+        ] {
+            assert_eq!(stops_group(outcome, code), stops, "{outcome:?} {code:?}");
+        }
+    }
+}
