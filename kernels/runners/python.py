@@ -74,7 +74,7 @@ FD2 = high(2, 900)
 
 class State:
     __slots__ = ('crit', 'idle', 'waiting', 'running', 'parked', 'n', 'child', 'owner', 'size', 'sent_at', 'flood', 'native',
-                 'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted')
+                 'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted', 'kept')
 
 
 S = State()
@@ -101,6 +101,7 @@ S.shutdown = False
 S.later = ''        # the source of the second part, until it is compiled
 S.trace = None      # the user's trace and profile functions, between evals
 S.interrupted = False
+S.kept = 0          # characters in `sources`
 
 BUFFER = bytearray(65536)
 VIEW = memoryview(BUFFER)
@@ -112,7 +113,8 @@ sending = _thread.allocate_lock()
 receiving = _thread.allocate_lock()
 backlog = deque()   # frames for the main thread that another thread has read
 answers = {}        # ask -> (data, eof)
-sources = {}        # file name -> code, for tracebacks
+sources = {}        # file name -> code, for tracebacks: the last 2,000, the last 16 MiB
+source_order = deque()
 
 # ---- signals -------------------------------------------------------------------------------------------------------
 
@@ -492,7 +494,9 @@ def say(text):
 
 def ask(prompt, secret, line):
     """Asks for input and waits for it, interruptibly. Bytes, or None at the end of input."""
-    if S.child:
+    main = get_ident() == MAIN
+    if S.child or S.owner == get_ident() or (main and not S.running):
+        # Nobody answers a fork, a finalizer in the middle of a frame, or a signal handler while nothing runs.
         return None
     if S.eof_at == S.n and not line:
         return None
@@ -500,7 +504,6 @@ def ask(prompt, secret, line):
     number = S.ask
     data = str(prompt).encode('utf-8', 'rialto')[:32768]
     send(6, pack('<QQBBI', S.n, number, secret, line, len(data)) + data)
-    main = get_ident() == MAIN
     while number not in answers:
         if main:
             before, S.crit = S.crit, 1
@@ -977,9 +980,12 @@ def exit_code(error):
 
 def remember(filename, code):
     """Keeps the source for tracebacks."""
+    if filename not in sources:
+        source_order.append(filename)
+    S.kept += len(code) - len(sources.get(filename, ''))
     sources[filename] = code
-    if len(sources) > 2000:
-        del sources[next(iter(sources))]
+    while len(source_order) > 2000 or (S.kept > 16 * 1024 * 1024 and len(source_order) > 1):
+        S.kept -= len(sources.pop(source_order.popleft()))
     linecache = modules.get('linecache')
     if linecache is not None:
         try:

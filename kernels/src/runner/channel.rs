@@ -21,9 +21,13 @@ pub(super) fn watch<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
 pub(super) struct Channel {
     /// None once it has ended.
     fd: Option<AsyncFd<UnixStream>>,
+    /// Room to read into; grows for a frame longer than a read. Kept, because clearing it for every read would cost more
+    /// than the read.
     received: Vec<u8>,
-    /// So much of `received` is done with.
+    /// So much of `received` is done with,
     done: usize,
+    /// and so much of it is filled.
+    filled: usize,
     unsent: Vec<u8>,
     /// So much of `unsent` is sent.
     sent: usize,
@@ -40,17 +44,17 @@ impl Channel {
     pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let fd = Some(watch(socket)?);
-        Ok(Self { fd, received: Vec::new(), done: 0, unsent: Vec::new(), sent: 0 })
+        Ok(Self { fd, received: Vec::new(), done: 0, filled: 0, unsent: Vec::new(), sent: 0 })
     }
 
     /// No more is read or written.
     pub(super) fn close(&mut self) {
-        *self = Self { fd: None, received: Vec::new(), done: 0, unsent: Vec::new(), sent: 0 };
+        *self = Self { fd: None, received: Vec::new(), done: 0, filled: 0, unsent: Vec::new(), sent: 0 };
     }
 
     /// The next whole frame of what has been received.
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, Malformed> {
-        let data = self.received.get(self.done..).unwrap_or_default();
+        let data = self.received.get(self.done..self.filled).unwrap_or_default();
         if data.len() < HEADER {
             return Ok(None);
         }
@@ -95,13 +99,18 @@ impl Channel {
     /// One read: what came, and whether the socket is empty now. None: nothing was there.
     fn read(&mut self) -> Option<(Received, bool)> {
         let fd = self.fd.as_ref()?;
-        self.received.drain(..self.done);
-        self.done = 0;
-        let kept = self.received.len();
+        if self.done > 0 {
+            self.received.copy_within(self.done..self.filled, 0);
+            self.filled -= self.done;
+            self.done = 0;
+        }
         // Room for the rest of a long frame, and never more than one frame and one read.
-        self.received.resize(kept + READ, 0);
-        let read = fd.get_ref().read(self.received.get_mut(kept..).unwrap_or_default());
-        self.received.truncate(kept + *read.as_ref().unwrap_or(&0));
+        if self.received.len() < self.filled + READ {
+            self.received.resize(self.filled + READ, 0);
+        }
+        let room = self.filled..self.filled + READ;
+        let read = fd.get_ref().read(self.received.get_mut(room).unwrap_or_default());
+        self.filled += *read.as_ref().unwrap_or(&0);
         match read {
             Ok(0) => {
                 // The runner is gone, or has become another program. Its process tells how that ends.
