@@ -65,7 +65,7 @@ async fn against<T>(
     story: impl Future<Output = T>,
 ) -> T {
     tokio::select! {
-        told = story => told,
+        told = timeout(Duration::from_secs(86_400), story) => told.expect("the story ends"),
         () = doors.serve(bridge, reads) => panic!("nobody dials any more"),
     }
 }
