@@ -1,1 +1,81 @@
-fn main() {}
+//! `rialto`: one bridge to every REPL, one binary for all of it.
+//!
+//! stdout is data, stderr is talk, the exit code means something (`exit.rs`). Each subcommand is one file.
+
+mod args;
+mod attach;
+mod completions;
+mod doctor;
+mod exec;
+mod exit;
+mod gc;
+mod interrupt;
+mod kernels;
+mod kill;
+mod local;
+mod logs;
+mod ls;
+mod paint;
+mod reach;
+mod redact;
+mod render;
+mod repl;
+mod restart;
+mod rm;
+mod rpc;
+mod serve;
+mod stdin;
+mod stdio;
+mod supervise;
+mod target;
+mod wait;
+
+use args::{Args, Command};
+use clap::Parser;
+use exit::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => return exit::usage(&e),
+    };
+    // The supervisor is a process of its own and sets itself up.
+    if let Some(Command::Supervise(args)) = &args.command {
+        return supervise::run(args);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return exit::code(Err(Failure::internal(format!("the program could not set itself up: {e}")))),
+    };
+    let outcome = runtime.block_on(run(args));
+    // A thread that waits for the keyboard must not keep a finished program.
+    runtime.shutdown_background();
+    exit::code(outcome)
+}
+
+async fn run(args: Args) -> Result<u8, Failure> {
+    let place = args.place;
+    match args.command.unwrap_or_else(|| Command::Repl(args.repl)) {
+        Command::Repl(args) => repl::run(&place, args).await,
+        Command::Exec(args) => exec::run(&place, args).await,
+        Command::Attach(args) => attach::run(&place, args).await,
+        Command::Ls(args) => ls::run(&place, &args).await,
+        Command::Logs(args) => logs::run(&place, &args).await,
+        Command::Wait(args) => wait::run(&place, &args).await,
+        Command::Interrupt(args) => interrupt::run(&place, &args).await,
+        Command::Restart(args) => restart::run(&place, &args).await,
+        Command::Kill(args) => kill::run(&place, &args).await,
+        Command::Rm(args) => rm::run(&place, &args).await,
+        Command::Gc(args) => gc::run(&place, &args),
+        Command::Redact(args) => redact::run(&place, &args).await,
+        Command::Kernels(args) => kernels::run(&args),
+        Command::Doctor => doctor::run(),
+        Command::Rpc(args) => rpc::run(&place, &args).await,
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Stdio => stdio::run().await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => completions::man(),
+        Command::Supervise(_) => Err(Failure::internal("the supervisor starts before this".to_owned())),
+    }
+}

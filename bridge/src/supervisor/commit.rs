@@ -115,11 +115,12 @@ impl Driver {
 
     /// Is there space again?
     pub(super) fn look_for_space(&mut self) -> Result<(), Fatal> {
-        if !self.batch.is_empty() {
+        if self.blocked {
             if !self.commit_again()? {
                 self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
                 return Ok(());
             }
+            self.blocked = false;
             self.publish();
             self.carry_out()?;
         }

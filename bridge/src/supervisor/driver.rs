@@ -69,6 +69,8 @@ pub(crate) struct Driver {
     /// What is to be done once the batch is durable.
     pub(super) deferred: VecDeque<Output>,
     pub(super) stalled: bool,
+    /// A batch waits for space on the disk.
+    pub(super) blocked: bool,
     pub(super) ending: Option<Ending>,
 }
 
@@ -87,16 +89,14 @@ impl Driver {
     /// Feeds what was gathered, keeps the records, does the rest.
     fn turn(&mut self) -> Result<(), Fatal> {
         // While a batch waits for space nothing else may happen: it would happen before those records.
-        if self.batch.is_empty() {
-            while let Some(input) = self.inputs.pop_front() {
-                self.feed(input);
-            }
-            if !self.commit()? {
-                return Ok(());
-            }
-            self.carry_out()?;
+        if self.blocked {
+            return Ok(());
         }
-        Ok(())
+        while let Some(input) = self.inputs.pop_front() {
+            self.feed(input);
+        }
+        self.blocked = !self.commit()?;
+        if self.blocked { Ok(()) } else { self.carry_out() }
     }
 
     /// One input to the rules; their records go into the open transaction at once, the rest waits.
@@ -192,15 +192,15 @@ impl Driver {
     /// Waits until something has happened, and takes it in.
     fn gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fatal>> {
         self.flush(cx)?;
-        let blocked = !self.batch.is_empty();
-        if !blocked {
+        if !self.blocked {
             self.accept(cx);
             self.hear_clients(cx);
             self.hear_kernel(cx);
         }
         self.hear_signals(cx);
         let woken = self.wake(cx)?;
-        if self.inputs.is_empty() && self.ending.is_none() && !woken { Poll::Pending } else { Poll::Ready(Ok(())) }
+        let anything = !self.blocked && (!self.inputs.is_empty() || !self.batch.is_empty());
+        if !anything && self.ending.is_none() && !woken { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// Writes and fills until nobody takes any more.
@@ -208,7 +208,7 @@ impl Driver {
         // Each round gives every client one lane at most, so nobody waits for another's gigabyte; the bound keeps one very
         // fast reader from keeping the kernel and the others waiting.
         for round in 0..16 {
-            let filled = self.batch.is_empty() && self.fill()?;
+            let filled = !self.blocked && self.fill()?;
             let mut gone = Vec::new();
             for (slot, connection) in &mut self.connections {
                 match connection.poll_write(cx) {
@@ -395,7 +395,7 @@ impl Driver {
 
     /// Nothing happened for a moment: index, trim, give memory back.
     fn tidy(&mut self) -> Result<(), Fatal> {
-        if !self.batch.is_empty() || self.stalled {
+        if self.blocked || self.stalled {
             return Ok(());
         }
         if !self.journal.restore_reserve() {

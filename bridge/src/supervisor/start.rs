@@ -77,6 +77,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         batch: Vec::new(),
         deferred: VecDeque::new(),
         stalled: false,
+        blocked: false,
         ending: None,
     };
     driver.begin(&spec, fresh)?;

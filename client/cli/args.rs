@@ -1,0 +1,278 @@
+//! The command line: what can be asked, and the help that teaches it.
+
+use clap::{Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use rialto_client::protocol::Cursor;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  rialto                          a Python session for this project; again: the same variables
+  rialto work                     the session named work (made where it is not there)
+  rialto exec -c '6*7'            run code, print 42, keep nothing alive
+  rialto exec -s work script.py   run a file inside a living session
+  echo 'print(1)' | rialto exec - run what a pipe says
+  rialto ls                       what lives, and what it is doing
+  rialto logs -f work             follow everything that happens in it
+  rialto interrupt work           stop what runs now, and nothing else
+
+Ctrl-D detaches and leaves everything running. `rialto kill work` ends it.
+";
+
+/// One bridge to every REPL: sessions that outlive every connection.
+#[derive(Debug, Parser)]
+#[command(name = "rialto", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) repl: ReplArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Where the sessions are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// Where the sessions are: unix:///path/of/a/daemon.sock, or exec:COMMAND that speaks `rialto stdio`. Default: this machine, directly
+    #[arg(long, global = true, value_name = "PLACE", env = "RIALTO_AT")]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Open a session in the terminal (the default)
+    Repl(ReplArgs),
+    /// Run code, from an argument, a file or a pipe
+    Exec(ExecArgs),
+    /// Open a session that is there already
+    Attach(AttachArgs),
+    /// List sessions
+    Ls(LsArgs),
+    /// Show what happened in a session
+    Logs(LogsArgs),
+    /// Wait for an eval to end, and exit as it did
+    Wait(EvalArgs),
+    /// Stop an eval: the one that is named, or the one that runs now
+    Interrupt(InterruptArgs),
+    /// Give a session a fresh kernel
+    Restart(SessionArgs),
+    /// End a session; what happened in it stays readable
+    Kill(ManySessions),
+    /// Delete ended sessions and everything they kept
+    Rm(RmArgs),
+    /// Delete what retention no longer keeps
+    Gc(GcArgs),
+    /// Remove the text of an eval; that it ran stays on record
+    Redact(EvalArgs),
+    /// List the kernels that can be run here
+    Kernels(KernelsArgs),
+    /// Check this machine: folders, interpreters, what a logout would end
+    Doctor,
+    /// Speak the protocol as JSON lines on stdin and stdout
+    Rpc(RpcArgs),
+    /// Serve this user's sessions on a socket
+    Serve(ServeArgs),
+    /// Serve one connection on stdin and stdout (for ssh, docker exec and the like)
+    Stdio,
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+}
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct ReplArgs {
+    /// The session: its name, its id or the beginning of one. Default: the session of this project and kernel
+    pub(crate) session: Option<String>,
+    /// The kernel of a new session
+    #[arg(short, long, value_name = "KERNEL")]
+    pub(crate) kernel: Option<String>,
+    /// Make a new session, even where one of that name or project is there
+    #[arg(long)]
+    pub(crate) new: bool,
+    /// The Python interpreter of a new session
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub(crate) python: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AttachArgs {
+    /// The session: its name, its id or the beginning of one
+    pub(crate) session: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto exec -c 'import sys; sys.exit(3)'; echo $?      3
+  rialto exec --eval-id deploy-7 deploy.py -- --fast     run at most once, however often this is said
+  rialto exec --detach -c 'train()'                      prints the eval; read it with logs, wait
+  rialto exec -s work -c 'x'                             a variable of a living session
+
+Exit codes: 0 ok, 1 error in the code, N after sys.exit(N), 130 interrupted, 70 kernel died, 69 cannot connect,
+124 timeout, 64 usage.
+")]
+pub(crate) struct ExecArgs {
+    /// Run in this session. Default: one of its own, which ends with the code
+    #[arg(short, long, value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+    /// The kernel. With --session: makes the session where it is not there
+    #[arg(short, long, value_name = "KERNEL")]
+    pub(crate) kernel: Option<String>,
+    /// The code. Its last value is shown
+    #[arg(short, value_name = "CODE", conflicts_with = "file")]
+    pub(crate) code: Option<String>,
+    /// A file to run, or - for the code on stdin
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<String>,
+    /// Do not show the last value
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Print events as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The eval's id: 26 letters, a UUID, or any text (which is hashed). The same id never runs twice
+    #[arg(long, value_name = "ID")]
+    pub(crate) eval_id: Option<String>,
+    /// Stop the code after so many seconds, with exit code 124
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<std::time::Duration>,
+    /// Print the eval and go; the session stays
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Delete the session's journal when it ends
+    #[arg(long, conflicts_with_all = ["session", "detach"])]
+    pub(crate) rm: bool,
+    /// The Python interpreter of a new session
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub(crate) python: Option<PathBuf>,
+    /// Arguments for the code (sys.argv)
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<String>,
+}
+
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted".to_owned())?;
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LsArgs {
+    /// Print JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show ended sessions, too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogsArgs {
+    /// The session: its name, its id or the beginning of one
+    pub(crate) session: String,
+    /// Only events after this cursor, as JSON logs show it
+    #[arg(long, value_name = "EPOCH:SEQ")]
+    pub(crate) after: Option<Cursor>,
+    /// Go on with what happens from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Print events as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EvalArgs {
+    /// The session: its name, its id or the beginning of one
+    pub(crate) session: String,
+    /// The eval: its number (12 or #12) or its id
+    pub(crate) eval: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InterruptArgs {
+    /// The session: its name, its id or the beginning of one
+    pub(crate) session: String,
+    /// The eval: its number (12 or #12) or its id. Default: the one that runs now
+    pub(crate) eval: Option<String>,
+    /// If it has not stopped after so many seconds, end the kernel: politely first, then by force
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) force_after: Option<std::time::Duration>,
+    /// Wait at most so many seconds for it to stop
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
+    pub(crate) wait: std::time::Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SessionArgs {
+    /// The session: its name, its id or the beginning of one
+    pub(crate) session: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManySessions {
+    /// Sessions: names, ids or beginnings of ids
+    #[arg(required = true)]
+    pub(crate) sessions: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RmArgs {
+    /// Sessions: names, ids or beginnings of ids
+    #[arg(required = true)]
+    pub(crate) sessions: Vec<String>,
+    /// End those that live first
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GcArgs {
+    /// Only say what would be deleted
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Delete what ended longer ago than so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub(crate) days: u64,
+    /// Delete the oldest ended sessions until all together take at most so many MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub(crate) total: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KernelsArgs {
+    /// Print JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RpcArgs {
+    /// The session: its name, its id or the beginning of one. Made where it is not there and a kernel is given
+    pub(crate) session: Option<String>,
+    /// The kernel of a new session
+    #[arg(short, long, value_name = "KERNEL")]
+    pub(crate) kernel: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The socket to listen on. Default: daemon.sock in this user's runtime folder
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SuperviseArgs {
+    /// The session's folder
+    pub(crate) dir: PathBuf,
+}

@@ -1,0 +1,331 @@
+//! `rialto exec`: run code and be, to whoever called, as if the interpreter had been called: its stdout, its stderr, its exit
+//! code. What differs: it runs at most once, and it goes on if this program is killed.
+
+use crate::args::{ExecArgs, PlaceArgs};
+use crate::exit::{self, Failure};
+use crate::local::Place;
+use crate::render::Screen;
+use crate::stdin::{Got, Stdin};
+use crate::{paint, target};
+use rialto_client::protocol::event::{Asked, Event};
+use rialto_client::protocol::message::{Escalate, Input, Interrupt, Open, Submit};
+use rialto_client::protocol::{Code, EvalId, Message, Outcome, Record, SessionId, Show, codec};
+use rialto_client::{EvalOptions, EvalRun, Incoming, RunItem, Start};
+use sha2::{Digest, Sha256};
+use std::io::{IsTerminal, Read};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// What is to be run, and how.
+struct Source {
+    code: String,
+    show: Show,
+    argv: Vec<String>,
+    /// stdin was the code: the program reads the end of the file.
+    stdin_is_code: bool,
+}
+
+pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure> {
+    let source = source(&args)?;
+    let eval = match &args.eval_id {
+        Some(text) => named_eval(text),
+        None => rialto_client::eval_id()?,
+    };
+    let place = Place::of(place)?;
+    let open = open(&args, eval)?;
+    if args.detach {
+        return detached(&place, open, eval, source).await;
+    }
+    let start = match (&args.session, &args.eval_id) {
+        // A session of its own holds nothing but this.
+        (None, _) => Start::After(None),
+        (Some(_), None) => Start::Tail(0),
+        // It may have run long ago: submitting says whether, and its events are read from where they began.
+        (Some(_), Some(_)) => {
+            let mut asker = place.open(open.clone(), "exec", Start::Detached)?;
+            asker.request(submit(eval, &source)).await?;
+            asker.leave().await;
+            Start::Eval(eval)
+        }
+    };
+    let mut session = place.open(open, "exec", start)?;
+    let Source { code, show, argv, stdin_is_code } = source;
+    let options = EvalOptions { id: Some(eval), show, argv: Some(argv), ..EvalOptions::default() };
+    let mut follow = Follow::new(&args, stdin_is_code);
+    let mut run = session.eval(code, options)?;
+    let outcome = follow.to_the_end(&mut run).await;
+    session.leave().await;
+    outcome
+}
+
+/// Submits, says how to find it again, and goes.
+async fn detached(place: &Place, open: Open, eval: EvalId, source: Source) -> Result<u8, Failure> {
+    let mut session = place.open(open, "exec", Start::Detached)?;
+    let Message::EvalInfo(info) = session.request(submit(eval, &source)).await? else {
+        return Err(Failure::internal("the submit was answered by something else".to_owned()));
+    };
+    let name = session.connected().await.ok().and_then(|c| c.opened.name).map(|n| n.to_string());
+    let name = name.or_else(|| session.id().map(ToString::to_string)).unwrap_or_default();
+    session.leave().await;
+    let mut screen = Screen::new();
+    screen.line(&format!("{name}#{}", info.n))?;
+    screen.flush()?;
+    paint::talk(&format!("eval {eval}; follow it with: rialto wait {name} {}, or: rialto logs -f {name}", info.n));
+    Ok(0)
+}
+
+fn submit(eval: EvalId, source: &Source) -> Message {
+    Message::Submit(Submit {
+        re: 0,
+        eval,
+        code: source.code.as_str().into(),
+        group: None,
+        on_error: Default::default(),
+        show: source.show,
+        argv: Some(source.argv.clone()),
+        trace: None,
+    })
+}
+
+/// The code: an argument, a file, or what a pipe says.
+fn source(args: &ExecArgs) -> Result<Source, Failure> {
+    let value = if args.quiet { Show::Nothing } else { Show::Value };
+    let argv = |name: &str| std::iter::once(name.to_owned()).chain(args.args.iter().cloned()).collect();
+    if let Some(code) = &args.code {
+        return Ok(Source { code: code.clone(), show: value, argv: argv("-c"), stdin_is_code: false });
+    }
+    match args.file.as_deref() {
+        None if std::io::stdin().is_terminal() => {
+            Err(Failure::usage("nothing to run: give -c CODE, a FILE, or - with the code on stdin (see rialto exec --help)"))
+        }
+        None | Some("-") => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes)?;
+            Ok(Source { code: text(bytes, "what stdin says")?, show: value, argv: argv("-"), stdin_is_code: true })
+        }
+        Some(file) => {
+            let bytes = std::fs::read(file).map_err(|e| Failure::new(exit::USAGE, format!("{file} cannot be read: {e}")))?;
+            Ok(Source { code: text(bytes, file)?, show: Show::Nothing, argv: argv(file), stdin_is_code: false })
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>, what: &str) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|e| Failure::usage(format!("{what} is no UTF-8 text: {e}")))
+}
+
+/// An id is taken as it is; any other text is hashed, so that "deploy-7" is one eval for ever.
+fn named_eval(text: &str) -> EvalId {
+    text.parse().unwrap_or_else(|_| {
+        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let mut id = [0; 16];
+        id.copy_from_slice(digest.first_chunk::<16>().unwrap_or(&[0; 16]));
+        EvalId(id)
+    })
+}
+
+/// Where it runs: in the session that is named, or in one of its own whose id follows from the eval's, so that a retry meets
+/// the same session.
+fn open(args: &ExecArgs, eval: EvalId) -> Result<Open, Failure> {
+    let kernel = args.kernel.as_deref().unwrap_or(target::DEFAULT_KERNEL);
+    let mut create = target::create(kernel, args.python.as_deref())?;
+    if let Some(session) = &args.session {
+        let make = args.kernel.is_some() && target::is_name(session);
+        return Ok(Open { session: session.clone(), create: make.then_some(create), ..Open::default() });
+    }
+    let digest: [u8; 32] = Sha256::digest(eval.0).into();
+    create.session = Some(SessionId::from_bytes(*digest.first_chunk::<10>().unwrap_or(&[0; 10])));
+    create.ends_when_done = !args.detach;
+    create.remove_at_end = args.rm;
+    Ok(Open { create: Some(create), ..Open::default() })
+}
+
+/// Follows one eval to its end on the terminal or the pipes of this program.
+struct Follow {
+    screen: Screen,
+    stdin: Stdin,
+    reading: Option<(Asked, oneshot::Receiver<Got>)>,
+    json: bool,
+    stdin_is_code: bool,
+    own_session: bool,
+    timeout: Option<Duration>,
+    timed_out: bool,
+    interrupts: u32,
+}
+
+impl Follow {
+    fn new(args: &ExecArgs, stdin_is_code: bool) -> Self {
+        Self {
+            screen: Screen::new(),
+            stdin: Stdin::default(),
+            reading: None,
+            json: args.json,
+            stdin_is_code,
+            own_session: args.session.is_none(),
+            timeout: args.timeout,
+            timed_out: false,
+            interrupts: 0,
+        }
+    }
+
+    async fn to_the_end(&mut self, run: &mut EvalRun<'_>) -> Result<u8, Failure> {
+        let mut sigint = signal(SignalKind::interrupt())?;
+        let deadline = self.timeout.map(|t| tokio::time::Instant::now() + t);
+        loop {
+            let limit = deadline.filter(|_| !self.timed_out);
+            tokio::select! {
+                biased;
+                _ = sigint.recv() => self.interrupt(run)?,
+                item = run.next() => match item {
+                    None => break,
+                    Some(item) => self.show(run, item)?,
+                },
+                got = async { match &mut self.reading { Some((_, got)) => got.await.ok().flatten(), None => std::future::pending().await } } => {
+                    if let Some((asked, _)) = self.reading.take() {
+                        answer(run, &asked, got)?;
+                    }
+                }
+                () = async { match limit { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
+                    self.timed_out = true;
+                    let escalate = Escalate { again_ms: Some(1_000), terminate_ms: Some(2_000), kill_ms: Some(3_000), answer_ms: None };
+                    send_interrupt(run, Some(escalate))?;
+                }
+            }
+            if self.interrupts > 2 {
+                paint::talk("left while the code goes on; `rialto ls` shows it");
+                return Ok(exit::INTERRUPTED);
+            }
+        }
+        self.screen.flush()?;
+        if self.timed_out {
+            let seconds = self.timeout.unwrap_or_default().as_secs_f64();
+            paint::complain(&format!("the code was stopped after {seconds} s"));
+            return Ok(exit::TIMEOUT);
+        }
+        match run.over() {
+            Some(Ok(finished)) => Ok(exit::of(&rialto_client::protocol::event::Ended {
+                outcome: finished.outcome,
+                code: finished.code,
+                ..Default::default()
+            })),
+            Some(Err(e)) => Err(e.clone().into()),
+            None => Err(Failure::internal("the eval's end was not seen".to_owned())),
+        }
+    }
+
+    /// Ctrl-C: interrupt; again: by force, where nobody else can be hit by it; a third time: go.
+    fn interrupt(&mut self, run: &mut EvalRun<'_>) -> Result<(), Failure> {
+        self.interrupts += 1;
+        match self.interrupts {
+            1 => send_interrupt(run, None),
+            2 if self.own_session => {
+                paint::talk("stopping it by force");
+                send_interrupt(run, Some(Escalate { terminate_ms: Some(200), kill_ms: Some(1_000), ..Escalate::default() }))
+            }
+            2 => {
+                paint::talk("interrupted twice; once more leaves it running and goes");
+                send_interrupt(run, None)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn show(&mut self, run: &mut EvalRun<'_>, item: RunItem) -> Result<(), Failure> {
+        match item {
+            RunItem::Event(record) => self.event(run, record)?,
+            RunItem::Other(incoming) => self.other(incoming)?,
+        }
+        // Write in large pieces while more is here, and at once when not.
+        if run.session().idle() {
+            self.screen.flush()?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, run: &mut EvalRun<'_>, record: Record) -> Result<(), Failure> {
+        if self.json {
+            self.screen.json(&codec::to_json(&Message::Event(record.clone())))?;
+        }
+        match &record.event {
+            Event::Asked(asked) => self.asked(run, asked)?,
+            Event::Ended(_) => self.reading = None,
+            _ => {}
+        }
+        if self.json {
+            return Ok(());
+        }
+        match record.event {
+            Event::Output(output) => self.screen.output(&output)?,
+            Event::Display(display) => self.screen.value(&display.data)?,
+            Event::Ended(ended) => {
+                if let Some(result) = &ended.result {
+                    self.screen.value(result)?;
+                }
+                if let Some(failure) = &ended.failure {
+                    self.screen.failure(failure)?;
+                }
+                self.screen.flush()?;
+                if let Some(why) = &ended.why {
+                    // sys.exit("text") prints that text, as the language does; everything else is ours to say.
+                    if ended.outcome == Outcome::Exit { paint_plain(why)? } else { paint::complain(why) }
+                }
+                if ended.fresh_state {
+                    paint::talk("this ran in a fresh kernel: what earlier evals of the session made is gone");
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, run: &mut EvalRun<'_>, asked: &Asked) -> Result<(), Failure> {
+        if self.stdin_is_code {
+            return answer(run, asked, None);
+        }
+        self.screen.flush()?;
+        let got = match (asked.line, asked.secret) {
+            (true, true) => self.stdin.secret(&asked.prompt),
+            (true, false) => self.stdin.line(&asked.prompt),
+            (false, _) => self.stdin.chunk(),
+        };
+        self.reading = Some((asked.clone(), got));
+        Ok(())
+    }
+
+    fn other(&mut self, incoming: Incoming) -> Result<(), Failure> {
+        match incoming {
+            // A supervisor that was just leaving is met now and then; the first new attempt finds it back.
+            Incoming::Reconnecting { attempt, in_ms, why } if attempt > 1 => {
+                paint::talk(&format!("{}; trying again in {in_ms} ms", why.text));
+            }
+            Incoming::Gap(gap) => paint::talk(&format!("events {} to {} are no longer kept", gap.from, gap.to)),
+            Incoming::Notice(notice) => paint::talk(&format!("{}: {}", notice.what, notice.text)),
+            Incoming::Closed(e) => return Err(e.into()),
+            // A refused submit ends the run, and is told there; an answer to what is no longer asked is nobody's news.
+            Incoming::Answer(_, Err(e)) if matches!(e.known(), Some(Code::NoSuchAsk | Code::IdReused)) => {}
+            Incoming::Error(e) => paint::complain(&e.text),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn paint_plain(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    Ok(writeln!(std::io::stderr(), "{text}")?)
+}
+
+fn send_interrupt(run: &mut EvalRun<'_>, escalate: Option<Escalate>) -> Result<(), Failure> {
+    let interrupt = Interrupt { re: 0, id: rialto_client::request_id()?, eval: run.id(), escalate };
+    run.session().send(Message::Interrupt(interrupt))?;
+    Ok(())
+}
+
+fn answer(run: &mut EvalRun<'_>, asked: &Asked, got: Got) -> Result<(), Failure> {
+    let eof = got.is_none();
+    let data = got.unwrap_or_default().into();
+    let input = Input { re: 0, id: rialto_client::request_id()?, life: None, ask: asked.ask, data, eof };
+    run.session().send(Message::Input(input))?;
+    Ok(())
+}

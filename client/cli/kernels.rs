@@ -1,0 +1,42 @@
+//! `rialto kernels`: what can be run here, and what would run it.
+
+use crate::args::KernelsArgs;
+use crate::exit::Failure;
+use crate::{ls, paint};
+use rialto_kernels::KernelSpec;
+use serde_json::json;
+use std::io::Write;
+
+pub(crate) fn run(args: &KernelsArgs) -> Result<u8, Failure> {
+    let known = rialto_kernels::known();
+    if args.json {
+        let mut out = std::io::stdout().lock();
+        for KernelSpec { name, language, program, version } in &known {
+            let line = json!({ "name": name, "language": language, "program": program, "version": version });
+            writeln!(out, "{line}")?;
+        }
+        out.flush()?;
+        return Ok(0);
+    }
+    let mut table = ls::table(&["KERNEL", "LANGUAGE", "VERSION", "PROGRAM"]);
+    for KernelSpec { name, language, program, version } in &known {
+        let version = version.as_deref().unwrap_or("-");
+        let program = program.as_deref().unwrap_or("not found");
+        table.add_row([name, language, version, program].map(ls::plain));
+    }
+    ls::print(&table)?;
+    for missing in known.iter().filter(|spec| spec.program.is_none()) {
+        paint::talk(&missing_hint(&missing.name));
+    }
+    Ok(0)
+}
+
+/// What to do where an interpreter is not there.
+pub(crate) fn missing_hint(kernel: &str) -> String {
+    match kernel {
+        "python" => {
+            "no Python was found: install Python 3.8 or newer (python3 on the PATH), or name one with --python".to_owned()
+        }
+        other => format!("no interpreter for {other} was found on the PATH: install one"),
+    }
+}

@@ -1,0 +1,126 @@
+//! How events look: a program's own bytes as they are, everything else so that a person can read it.
+
+use crate::paint::{self, paint};
+use rialto_client::protocol::event::Output;
+use rialto_client::protocol::{Bundle, Bytes, Failure, Stream};
+use std::io::{self, BufWriter, Stderr, Stdout, Write};
+
+/// Both streams of this program, in order: before one is written the other is flushed.
+pub(crate) struct Screen {
+    out: BufWriter<Stdout>,
+    err: Stderr,
+    /// The last byte written to stdout was no newline.
+    midline: bool,
+}
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        Self { out: BufWriter::with_capacity(64 * 1024, io::stdout()), err: io::stderr(), midline: false }
+    }
+
+    /// What the code wrote: byte by byte what it wrote.
+    pub(crate) fn output(&mut self, output: &Output) -> io::Result<()> {
+        for run in &output.runs {
+            match run.stream {
+                Stream::Stdout => self.out.write_all(&run.data.0)?,
+                Stream::Stderr => {
+                    self.out.flush()?;
+                    self.err.write_all(&run.data.0)?;
+                }
+            }
+            if let Some(last) = run.data.0.last() {
+                self.midline = *last != b'\n';
+            }
+        }
+        Ok(())
+    }
+
+    /// A value, as the language's REPL shows it.
+    pub(crate) fn value(&mut self, data: &Bundle) -> io::Result<()> {
+        match plain(data) {
+            Some(text) => self.out.write_all(&text.0)?,
+            None => write!(self.out, "{}", stand_in(data))?,
+        }
+        self.out.write_all(b"\n")?;
+        self.midline = false;
+        Ok(())
+    }
+
+    /// An exception, as the language prints it.
+    pub(crate) fn failure(&mut self, failure: &Failure) -> io::Result<()> {
+        self.out.flush()?;
+        let text = if failure.traceback.is_empty() {
+            format!("{}: {}", failure.name, failure.value)
+        } else {
+            failure.traceback.trim_end().to_owned()
+        };
+        for line in text.lines() {
+            writeln!(anstream::stderr(), "{}", paint(paint::STDERR, line))?;
+        }
+        Ok(())
+    }
+
+    /// A JSON line.
+    pub(crate) fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, value)?;
+        self.out.write_all(b"\n")
+    }
+
+    /// A line of text on stdout.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// Begins a new line where the last one is unfinished, on a terminal.
+    pub(crate) fn fresh_line(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.midline) {
+            self.out.write_all(b"\n")?;
+        }
+        self.flush()
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The form that every terminal can show.
+fn plain(data: &Bundle) -> Option<&Bytes> {
+    data.get("text/plain").or_else(|| data.get("text/markdown"))
+}
+
+/// What stands for a value that has no form in text: `[image/png, 12 KiB]`.
+fn stand_in(data: &Bundle) -> String {
+    let forms: Vec<String> = data.iter().map(|(mime, bytes)| format!("{mime}, {}", size(bytes.0.len() as u64))).collect();
+    format!("[{}]", forms.join("; "))
+}
+
+/// A number of bytes, for people.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or("bytes");
+    if unit == 0 { format!("{bytes} {name}") } else { format!("{value:.1} {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!((size(0).as_str(), size(1023).as_str(), size(1536).as_str()), ("0 bytes", "1023 bytes", "1.5 KiB"));
+        assert_eq!(size(5 << 40), "5120.0 GiB");
+    }
+
+    #[test]
+    fn a_value_without_text_is_named() {
+        let data: Bundle = [("image/png".to_owned(), Bytes(vec![0; 2048]))].into();
+        assert_eq!(stand_in(&data), "[image/png, 2.0 KiB]");
+    }
+}

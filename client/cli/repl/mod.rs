@@ -1,0 +1,356 @@
+//! `rialto [repl]`: a session in the terminal. A plain line loop: read, ask whether it is complete, run, show.
+//!
+//! While code runs nothing is read, so its output needs no care; while a line is read, what others do appears above it.
+
+mod commands;
+mod editor;
+mod incoming;
+mod resume;
+
+use crate::args::{PlaceArgs, ReplArgs};
+use crate::exit::Failure;
+use crate::local::Place;
+use crate::render::Screen;
+use crate::{paint, target};
+use editor::{Keyboard, Kind, Read, Typed};
+use incoming::Others;
+use rialto_client::protocol::event::Asked;
+use rialto_client::protocol::kernel::Completeness;
+use rialto_client::protocol::message::{At, Input, Interrupt, Open, Submit};
+use rialto_client::protocol::{ClientId, EvalId, EvalNumber, Message, Seq};
+use rialto_client::{Options, Session, Start, Ticket};
+use std::collections::BTreeMap;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+/// How long the kernel may think about whether an entry is complete.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Events shown of a session that this user has not seen before.
+const TAIL: u64 = 40;
+
+pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure> {
+    let place = Place::of(place)?;
+    let known = |name: &str| place.home().is_none_or(|home| home.resolve(name).is_ok());
+    let is_kernel = |name: &str| rialto_kernels::known().iter().any(|k| k.name == name);
+    let kernel = args.kernel.as_deref();
+    let mut open = target::wanted(args.session.as_deref(), kernel, args.new, args.python.as_deref(), &known, &is_kernel)?;
+    // An id, or the beginning of one, names what is there and never makes anything.
+    if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
+        open.create = open.create.filter(|_| place.home().is_none());
+    }
+    open_in_terminal(&place, open, "terminal").await
+}
+
+/// A session in the terminal, wherever it came from.
+pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> Result<u8, Failure> {
+    let client = rialto_client::client_id()?;
+    let id = place.home().and_then(|home| home.resolve(&open.session).ok());
+    let seen = id.as_ref().and_then(|id| resume::seen(place.home()?, id));
+    let mut options = Options::new(client, label);
+    options.start = match (&id, seen) {
+        (_, Some(cursor)) => Start::After(Some(cursor)),
+        (None, None) if place.home().is_some() => Start::After(None),
+        _ => Start::Tail(TAIL),
+    };
+    let session = place.open_with(open, options);
+    let history = place.home().map(|home| home.state().join("history"));
+    let keyboard = Keyboard::start(history)?;
+    let mut repl = Repl {
+        session,
+        keyboard,
+        screen: Screen::new(),
+        me: client,
+        doing: Doing::Waiting,
+        entry: String::new(),
+        name: String::new(),
+        others: Others::default(),
+        catching_up: 0,
+        asked: Vec::new(),
+        completing: BTreeMap::new(),
+        judging: None,
+        interrupts: 0,
+        outcome: 0,
+    };
+    repl.greet(place).await?;
+    let outcome = repl.go(place).await;
+    let Repl { session, .. } = repl;
+    session.leave().await;
+    outcome
+}
+
+/// What the terminal is busy with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Doing {
+    /// Nothing yet.
+    Waiting,
+    /// A line is being typed.
+    Reading(Kind),
+    /// The kernel is asked whether the entry is complete.
+    Judging(Instant),
+    /// Our eval runs, or waits for its turn.
+    Running(EvalId, Option<EvalNumber>),
+}
+
+struct Repl {
+    session: Session,
+    keyboard: Keyboard,
+    screen: Screen,
+    me: ClientId,
+    doing: Doing,
+    entry: String,
+    name: String,
+    others: Others,
+    /// Events up to this one happened before we came.
+    catching_up: Seq,
+    /// Questions of our evals that nobody has answered.
+    asked: Vec<Asked>,
+    completing: BTreeMap<Ticket, SyncSender<Option<(usize, Vec<String>)>>>,
+    judging: Option<Ticket>,
+    interrupts: u32,
+    outcome: u8,
+}
+
+/// Goes on, or is over.
+enum Next {
+    On,
+    Over,
+}
+
+impl Repl {
+    /// Says where we are, and who else is.
+    async fn greet(&mut self, place: &Place) -> Result<(), Failure> {
+        let connected = self.session.connected().await?;
+        let greeted = &connected.greeted;
+        self.name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
+        self.catching_up = connected.attached.as_ref().map_or(0, |a| a.head);
+        let status = self.session.status().await?;
+        let others: Vec<String> = status
+            .clients
+            .iter()
+            .filter(|w| w.client != Some(self.me))
+            .map(|w| if w.label.is_empty() { w.principal.clone() } else { format!("{}/{}", w.principal, w.label) })
+            .collect();
+        let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
+        let how = if place.made() || status.evals == 0 && place.home().is_none() {
+            "new session".to_owned()
+        } else {
+            let evals = if status.evals == 1 { "1 eval".to_owned() } else { format!("{} evals", status.evals) };
+            format!("resumed session, {evals} so far")
+        };
+        let company = if others.is_empty() { String::new() } else { format!("; also attached: {}", others.join(", ")) };
+        paint::talk(&format!("{kernel} in {how} {}{company}. Ctrl-D detaches, :help helps.", self.name));
+        if let Some(note) = status.info.as_ref().and_then(|i| i.note.as_ref()) {
+            paint::talk(note);
+        }
+        match status.state.as_str() {
+            "ended" => paint::talk("this session has ended: it can be read, not run"),
+            "no_kernel" => paint::talk("its kernel is gone; the next entry starts a fresh one"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn go(&mut self, place: &Place) -> Result<u8, Failure> {
+        let mut sigint = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        loop {
+            if matches!(self.doing, Doing::Waiting) && self.caught_up() {
+                self.screen.fresh_line()?;
+                self.read_code();
+            }
+            let late = if let Doing::Judging(until) = self.doing { Some(until) } else { None };
+            let next = tokio::select! {
+                biased;
+                _ = sigint.recv() => { self.ctrl_c()?; Next::On }
+                _ = hangup.recv() => Next::Over,
+                _ = terminate.recv() => Next::Over,
+                typed = self.keyboard.typed.recv() => match typed {
+                    Some(typed) => self.typed(typed).await?,
+                    None => Next::Over,
+                },
+                incoming = self.session.next() => self.incoming(incoming).await?,
+                () = async { match late { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
+                    // The kernel is busy with somebody else's eval, most likely. Whoever pressed Enter meant it.
+                    self.submit()?;
+                    Next::On
+                }
+            };
+            if matches!(next, Next::Over) {
+                break;
+            }
+        }
+        self.say_goodbye(place);
+        Ok(self.outcome)
+    }
+
+    fn say_goodbye(&mut self, place: &Place) {
+        let _ = self.screen.fresh_line();
+        if let (Some(home), Some(id), Some(cursor)) = (place.home(), self.session.id(), self.session.cursor()) {
+            resume::note(home, id, cursor);
+        }
+    }
+
+    fn caught_up(&self) -> bool {
+        self.session.cursor().map_or(0, |c| c.seq) >= self.catching_up
+    }
+
+    fn read_code(&mut self) {
+        let (prompt, initial) = if self.entry.is_empty() { (">>> ", String::new()) } else { ("... ", self.indent()) };
+        self.keyboard.read(Read { prompt: prompt.to_owned(), initial, kind: Kind::Code });
+        self.doing = Doing::Reading(Kind::Code);
+    }
+
+    /// The indent the kernel asked for is kept at the end of the entry until the next line is read.
+    fn indent(&mut self) -> String {
+        let at = self.entry.rfind('\n').map_or(0, |at| at + 1);
+        self.entry.split_off(at)
+    }
+
+    async fn typed(&mut self, typed: Typed) -> Result<Next, Failure> {
+        match (typed, self.doing) {
+            (Typed::Complete { code, cursor, answer }, _) => {
+                let whole = format!("{}{code}", self.entry);
+                let at = At { re: 0, code: whole, cursor: (self.entry.len() + cursor) as u64, detail: 0 };
+                let ticket = self.session.send(Message::Complete(at))?;
+                self.completing.insert(ticket, answer);
+            }
+            (Typed::Failed(why), _) => return Err(Failure::new(crate::exit::IO, format!("the terminal cannot be read: {why}"))),
+            (Typed::Line(line), Doing::Reading(Kind::Code)) => return self.line(&line).await,
+            (Typed::Interrupted, Doing::Reading(Kind::Code)) => {
+                self.entry.clear();
+                self.doing = Doing::Waiting;
+            }
+            (Typed::Eof, Doing::Reading(Kind::Code)) => {
+                let left = if self.others.anything_runs() { " Something still runs in it." } else { "" };
+                paint::talk(&format!("detached from {}; it lives on.{left} Come back with: rialto {}", self.name, self.name));
+                return Ok(Next::Over);
+            }
+            // What the program reads.
+            (Typed::Line(line), Doing::Reading(_)) => self.answer(line.into_bytes(), false)?,
+            (Typed::Eof, Doing::Reading(_)) => self.answer(Vec::new(), true)?,
+            (Typed::Interrupted, Doing::Reading(_)) => {
+                self.back_to_running();
+                self.ctrl_c()?;
+            }
+            (_, _) => {}
+        }
+        Ok(Next::On)
+    }
+
+    /// A line of code: a command, or more of the entry.
+    async fn line(&mut self, line: &str) -> Result<Next, Failure> {
+        if self.entry.is_empty() {
+            if line.trim().is_empty() {
+                self.doing = Doing::Waiting;
+                return Ok(Next::On);
+            }
+            if let Some(command) = line.strip_prefix(':') {
+                self.doing = Doing::Waiting;
+                return self.command(command.trim()).await;
+            }
+        }
+        // In the language's own REPL an empty line ends a block: the kernel takes a last newline for one.
+        let blank = line.trim().is_empty();
+        self.entry.push_str(if blank { "" } else { line });
+        let at = At { re: 0, code: self.entry.clone(), cursor: 0, detail: 0 };
+        self.entry.push('\n');
+        self.judging = Some(self.session.send(Message::IsComplete(at))?);
+        self.doing = Doing::Judging(Instant::now() + PATIENCE);
+        Ok(Next::On)
+    }
+
+    /// The kernel's word on the entry.
+    fn judged(&mut self, completeness: &Completeness) -> Result<(), Failure> {
+        match completeness {
+            Completeness::Incomplete { indent } => {
+                self.entry.push_str(indent);
+                self.read_code();
+                Ok(())
+            }
+            Completeness::Complete | Completeness::Invalid | Completeness::Unknown => self.submit(),
+        }
+    }
+
+    fn submit(&mut self) -> Result<(), Failure> {
+        self.judging = None;
+        let code = std::mem::take(&mut self.entry);
+        let code = code.trim_end();
+        self.keyboard.remember(code);
+        let eval = rialto_client::eval_id()?;
+        let submit = Submit {
+            re: 0,
+            eval,
+            code: code.into(),
+            group: None,
+            on_error: Default::default(),
+            show: Default::default(),
+            argv: None,
+            trace: None,
+        };
+        self.session.send(Message::Submit(submit))?;
+        self.interrupts = 0;
+        self.doing = Doing::Running(eval, None);
+        self.others.ours = Some(eval);
+        Ok(())
+    }
+
+    /// Ctrl-C while something of ours runs, or is read by it.
+    fn ctrl_c(&mut self) -> Result<(), Failure> {
+        let Doing::Running(eval, _) = self.doing else { return Ok(()) };
+        self.interrupts += 1;
+        match self.interrupts {
+            1 | 2 => {
+                if self.interrupts == 2 {
+                    paint::talk("interrupting again; a third Ctrl-C gives the prompt back and leaves it running");
+                }
+                let interrupt = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate: None };
+                self.session.send(Message::Interrupt(interrupt))?;
+            }
+            _ => {
+                let n = self.others.number_of(eval).map_or_else(String::new, |n| format!(" #{n}"));
+                paint::talk(&format!(
+                    "eval{n} goes on; its output appears here. To end it by force: rialto interrupt {} --force-after 1",
+                    self.name
+                ));
+                self.doing = Doing::Waiting;
+            }
+        }
+        Ok(())
+    }
+
+    /// A program of ours reads: ask the person.
+    fn ask(&mut self) {
+        let Some(asked) = self.asked.first() else { return };
+        let kind = if asked.secret { Kind::Secret } else { Kind::Input };
+        let prompt = asked.prompt.clone();
+        // The prompt may be long or have several lines; the editor wants the last one.
+        let (before, last) = prompt.rsplit_once('\n').map_or(("", prompt.as_str()), |(b, l)| (b, l));
+        if !before.is_empty() {
+            let _ = self.screen.line(before);
+        }
+        let _ = self.screen.flush();
+        self.keyboard.read(Read { prompt: last.to_owned(), initial: String::new(), kind });
+        self.doing = Doing::Reading(kind);
+    }
+
+    fn answer(&mut self, data: Vec<u8>, eof: bool) -> Result<(), Failure> {
+        self.back_to_running();
+        if self.asked.is_empty() {
+            paint::talk("that was answered already, or is no longer asked");
+            return Ok(());
+        }
+        let asked = self.asked.remove(0);
+        // A program that reads its stdin whole gets lines with their ends.
+        let data = if asked.line || eof { data } else { [data, b"\n".to_vec()].concat() };
+        let input = Input { re: 0, id: rialto_client::request_id()?, life: None, ask: asked.ask, data: data.into(), eof };
+        self.session.send(Message::Input(input))?;
+        Ok(())
+    }
+
+    fn back_to_running(&mut self) {
+        self.doing = self.others.ours.map_or(Doing::Waiting, |eval| Doing::Running(eval, self.others.number_of(eval)));
+    }
+}

@@ -1,0 +1,331 @@
+//! What this client has asked for and not got yet: what the end of stdin waits for.
+
+use rialto_client::protocol::event::Event;
+use rialto_client::protocol::message::{EvalState, GetEval};
+use rialto_client::protocol::{Code, ErrorReply, EvalId, EvalNumber, Message, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Requests without an answer, and evals without an end. As many as a session's queue takes, with room.
+const MOST: usize = 20_000;
+/// Our own numbers begin here, out of the way of a client's. The first is that of our own questions, which nobody is shown.
+const OURS: u32 = 0x8000_0000;
+
+#[derive(Debug)]
+pub(super) struct Track {
+    next: u32,
+    /// Requests that will be answered.
+    answers: BTreeSet<u32>,
+    /// Evals submitted here that have not ended, with their numbers once those are known.
+    evals: BTreeMap<EvalId, Option<EvalNumber>>,
+    /// By the request that submitted them.
+    submits: BTreeMap<u32, EvalId>,
+    /// Requests to end the session.
+    kills: BTreeSet<u32>,
+    attached: bool,
+    /// The last event that came, and the last one that is known to come.
+    seen: Seq,
+    until: Seq,
+    /// An end may be among what is not kept any more.
+    doubt: bool,
+    greeted: bool,
+    ended: bool,
+    no_more: bool,
+    /// Our own question is under way.
+    asking: bool,
+}
+
+impl Default for Track {
+    fn default() -> Self {
+        Self {
+            next: OURS + 1,
+            answers: BTreeSet::new(),
+            evals: BTreeMap::new(),
+            submits: BTreeMap::new(),
+            kills: BTreeSet::new(),
+            attached: false,
+            seen: 0,
+            until: 0,
+            doubt: false,
+            greeted: false,
+            ended: false,
+            no_more: false,
+            asking: false,
+        }
+    }
+}
+
+impl Track {
+    /// A number for a request whose client gave none.
+    pub(super) fn number(&mut self) -> u32 {
+        let number = self.next;
+        self.next = self.next.checked_add(1).unwrap_or(OURS + 1);
+        number
+    }
+
+    /// The session has answered the greeting.
+    pub(super) const fn greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// The session has ended: a connection that closes then is no fault.
+    pub(super) fn ended(&self) -> bool {
+        self.ended || !self.kills.is_empty()
+    }
+
+    /// Nothing more will be asked.
+    pub(super) const fn no_more(&mut self) {
+        self.no_more = true;
+    }
+
+    /// All that was asked is answered, all that was submitted has ended, and what was to be seen of it was (unless the client
+    /// itself decides how much it is sent).
+    pub(super) fn done(&self, own_credit: bool) -> bool {
+        let shown = !self.attached || own_credit || self.seen >= self.until;
+        self.no_more && self.greeted && self.answers.is_empty() && shown && (self.evals.is_empty() || self.ended)
+    }
+
+    /// A request goes out.
+    pub(super) fn asked(&mut self, message: &Message) -> Result<(), ErrorReply> {
+        let Some(re) = re(message) else { return Ok(()) };
+        if self.answers.len() >= MOST || self.evals.len() >= MOST {
+            let text = format!("{MOST} requests of this client wait already; read their answers first");
+            return Err(ErrorReply::new(re, Code::OutboxFull, text));
+        }
+        if re != 0 {
+            self.answers.insert(re);
+        }
+        if let Message::Submit(submit) = message {
+            self.evals.insert(submit.eval, None);
+            self.submits.insert(re, submit.eval);
+        }
+        if let Message::Kill(_) = message {
+            self.kills.insert(re);
+        }
+        Ok(())
+    }
+
+    /// Something came. False: it answers our own question, and is for nobody else.
+    pub(super) fn heard(&mut self, message: &Message) -> bool {
+        match message {
+            Message::Greeted(_) => self.greeted = true,
+            Message::Attached(attached) => {
+                self.attached = true;
+                (self.seen, self.until) = (attached.after, attached.head);
+            }
+            Message::Detached(_) => self.attached = false,
+            Message::EvalInfo(info) => {
+                self.learn(info.eval, info.n, info.state == EvalState::Ended);
+                self.until = self.until.max(info.last.unwrap_or(0));
+            }
+            Message::Carried(carried) if self.kills.contains(&carried.re) => self.over(),
+            Message::Error(error) => {
+                self.kills.remove(&error.re);
+                if let Some(eval) = self.submits.get(&error.re) {
+                    self.evals.remove(eval);
+                }
+            }
+            Message::Gap(gap) => {
+                self.seen = self.seen.max(gap.to);
+                self.doubt = true;
+            }
+            Message::Rewound(rewound) => {
+                self.seen = rewound.seq;
+                self.doubt = true;
+            }
+            Message::Event(record) => {
+                self.seen = self.seen.max(record.seq);
+                match &record.event {
+                    Event::Accepted(accepted) => self.learn(accepted.eval, accepted.n, false),
+                    Event::Ended(ended) => self.evals.retain(|_, n| *n != Some(ended.n)),
+                    Event::SessionEnded(_) => self.over(),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        let Some(re) = re(message) else { return true };
+        self.answered(re);
+        if re == OURS {
+            self.asking = false;
+        }
+        re != OURS
+    }
+
+    /// The session has ended. Whoever would have answered more has gone.
+    fn over(&mut self) {
+        self.ended = true;
+        self.answers.clear();
+    }
+
+    fn learn(&mut self, eval: EvalId, n: EvalNumber, over: bool) {
+        if over {
+            self.evals.remove(&eval);
+        } else if let Some(known) = self.evals.get_mut(&eval) {
+            *known = Some(n);
+        }
+    }
+
+    fn answered(&mut self, re: u32) {
+        self.answers.remove(&re);
+        self.submits.remove(&re);
+    }
+
+    /// Ends are waited for that no event may tell: this client is not attached, or has not been sent all there was.
+    pub(super) fn looks(&self) -> bool {
+        let blind = !self.attached || self.doubt;
+        self.no_more && blind && !self.ended && !self.asking && self.answers.is_empty() && !self.evals.is_empty()
+    }
+
+    /// The question that finds out.
+    pub(super) fn question(&mut self) -> Option<Message> {
+        let (eval, _) = self.evals.first_key_value()?;
+        self.asking = true;
+        Some(Message::GetEval(GetEval { re: OURS, eval: Some(*eval), n: None }))
+    }
+}
+
+/// The number that joins a request and its answer.
+fn re(message: &Message) -> Option<u32> {
+    Some(match message {
+        Message::Attach(m) => m.re,
+        Message::Detach(m) | Message::GetStatus(m) | Message::List(m) | Message::Detached(m) => m.re,
+        Message::GetEval(m) => m.re,
+        Message::Submit(m) => m.re,
+        Message::Interrupt(m) => m.re,
+        Message::Input(m) => m.re,
+        Message::Complete(m) | Message::Inspect(m) | Message::IsComplete(m) => m.re,
+        Message::Restart(m) | Message::Kill(m) => m.re,
+        Message::Redact(m) => m.re,
+        Message::Attached(m) => m.re,
+        Message::EvalInfo(m) => m.re,
+        Message::InterruptAnswer(m) => m.re,
+        Message::Carried(m) => m.re,
+        Message::Completions(m) => m.re,
+        Message::Inspected(m) => m.re,
+        Message::Completeness(m) => m.re,
+        Message::Status(m) => m.re,
+        Message::Listing(m) => m.re,
+        Message::Error(m) => m.re,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rialto_client::protocol::RequestId;
+    use rialto_client::protocol::event::{Accepted, Ended, Record, Stamp};
+    use rialto_client::protocol::message::{Attached, Carried, EvalInfo, Greeted, Mutate, Submit};
+
+    fn submit(re: u32) -> Message {
+        let eval = EvalId([7; 16]);
+        let code = "1".into();
+        Message::Submit(Submit {
+            re,
+            eval,
+            code,
+            group: None,
+            on_error: Default::default(),
+            show: Default::default(),
+            argv: None,
+            trace: None,
+        })
+    }
+
+    fn event(event: Event) -> Message {
+        Message::Event(Record { seq: 3, at: Stamp::default(), event })
+    }
+
+    fn info(re: u32, state: EvalState) -> Message {
+        Message::EvalInfo(EvalInfo {
+            re,
+            eval: EvalId([7; 16]),
+            n: 4,
+            state,
+            known: false,
+            first: 3,
+            last: None,
+            outcome: None,
+            code: None,
+        })
+    }
+
+    fn track() -> Track {
+        let mut track = Track::default();
+        let greeted = Greeted {
+            contract: 1,
+            features: vec![],
+            session: "abcdefghij".parse().unwrap(),
+            name: None,
+            kernel: "python".into(),
+            epoch: 1,
+            head: 2,
+            app: String::new(),
+        };
+        track.heard(&Message::Greeted(greeted));
+        track
+    }
+
+    #[test]
+    fn the_end_waits_for_answers_and_for_ends() {
+        let mut track = track();
+        track.asked(&submit(5)).unwrap();
+        track.no_more();
+        assert!(!track.done(false));
+        assert!(track.heard(&info(5, EvalState::Running)));
+        assert!(!track.done(false) && track.looks());
+        let question = track.question().unwrap();
+        assert!(!track.looks() && matches!(question, Message::GetEval(_)));
+        assert!(!track.heard(&info(OURS, EvalState::Running)), "our own question is nobody's business");
+        assert!(track.looks());
+        track.heard(&event(Event::Ended(Ended { n: 4, ..Ended::default() })));
+        assert!(track.done(false));
+    }
+
+    #[test]
+    fn an_eval_that_is_refused_is_not_waited_for() {
+        let mut track = track();
+        track.asked(&submit(5)).unwrap();
+        track.no_more();
+        track.heard(&Message::Error(ErrorReply::new(5, Code::IdReused, "other code")));
+        assert!(track.done(false));
+    }
+
+    #[test]
+    fn what_an_attached_client_is_to_see_is_waited_for() {
+        let mut track = track();
+        track.asked(&submit(5)).unwrap();
+        track.heard(&Message::Attached(Attached { re: 9, epoch: 1, after: 0, head: 2 }));
+        track.no_more();
+        track.heard(&info(5, EvalState::Running));
+        assert!(!track.looks());
+        let accepted = Accepted {
+            n: 4,
+            eval: EvalId([7; 16]),
+            started: true,
+            by: None,
+            code: None,
+            hash: None,
+            group: None,
+            on_error: Default::default(),
+            show: Default::default(),
+            argv: None,
+            trace: None,
+        };
+        track.heard(&event(Event::Accepted(accepted)));
+        assert!(!track.done(false));
+        track.heard(&event(Event::Ended(Ended { n: 4, ..Ended::default() })));
+        assert!(track.done(false));
+    }
+
+    #[test]
+    fn a_kill_is_the_end_of_waiting() {
+        let mut track = track();
+        track.asked(&submit(5)).unwrap();
+        track.asked(&Message::Kill(Mutate { re: 6, id: RequestId([1; 16]) })).unwrap();
+        track.no_more();
+        assert!(!track.done(false) && track.ended());
+        track.heard(&Message::Carried(Carried { re: 6, seq: 9 }));
+        assert!(track.done(false));
+    }
+}

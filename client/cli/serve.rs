@@ -1,0 +1,66 @@
+//! `rialto serve`: the daemon. It routes and keeps nothing: ended, replaced or killed, sessions run on.
+
+use crate::args::ServeArgs;
+use crate::exit::{self, Failure};
+use crate::paint;
+use rialto_bridge::daemon::Daemon;
+use rialto_bridge::home::{Home, Lock};
+use rialto_bridge::router::Spawn;
+use rialto_transports::unix::UnixListener;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
+    log("info");
+    let (home, spawn) = parts()?;
+    let path = args.socket.clone().unwrap_or_else(|| home.runtime().join("daemon.sock"));
+    // A socket that is there is replaced when another is bound. The lock says whether anybody is behind it.
+    let Some(_lock) = Lock::take(&beside(&path))? else {
+        let text = format!("another daemon serves {} already; end that one, or name another with --socket", path.display());
+        return Err(Failure::new(exit::UNAVAILABLE, text));
+    };
+    let listener = UnixListener::bind(&path)
+        .map_err(|why| Failure::new(exit::UNAVAILABLE, format!("cannot listen on {}: {why}", path.display())))?;
+    let shutdown = told_to_end()?;
+    paint::talk(&format!("serving this user's sessions on {0}; from here: rialto --at unix://{0} ls", path.display()));
+    Daemon::new(home, spawn).serve(vec![Box::new(listener)], shutdown).await;
+    Ok(0)
+}
+
+/// What a daemon is made of, here as in `stdio`.
+pub(crate) fn parts() -> Result<(Home, Spawn), Failure> {
+    let home = Home::find()?;
+    if let Some(notice) = home.notice() {
+        paint::talk(notice);
+    }
+    let spawn = Spawn::own().map_err(|why| Failure::internal(format!("cannot tell which program this is: {why}")))?;
+    Ok((home, spawn))
+}
+
+/// Writes what happens to stderr, as much as `RIALTO_LOG` wants.
+pub(crate) fn log(level: &str) {
+    let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // Somebody else's subscriber would do as well.
+    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).try_init();
+}
+
+/// Returns once somebody wants this to end: a terminal's Ctrl-C, a service manager, a hang-up.
+pub(crate) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let listen = |kind: SignalKind| signal(kind);
+    let (mut term, mut int): (Signal, Signal) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+fn beside(socket: &Path) -> PathBuf {
+    let mut path = socket.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}

@@ -1,0 +1,14 @@
+//! `rialto stdio`: one connection on stdin and stdout, for ssh, docker exec and whatever else carries two streams. Nothing but
+//! frames is ever printed on stdout.
+
+use crate::exit::Failure;
+use crate::serve;
+use rialto_bridge::daemon::Daemon;
+
+pub(crate) async fn run() -> Result<u8, Failure> {
+    serve::log("warn");
+    let (home, spawn) = serve::parts()?;
+    let shutdown = serve::told_to_end()?;
+    Daemon::new(home, spawn).stdio(shutdown).await;
+    Ok(0)
+}

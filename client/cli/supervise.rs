@@ -1,0 +1,42 @@
+//! `rialto supervise DIR`: the process that owns one session. Started by the router, never by a person.
+
+use crate::args::SuperviseArgs;
+use rialto_bridge::router::{self, Readiness};
+use rialto_bridge::supervisor;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+pub(crate) fn run(args: &SuperviseArgs) -> ExitCode {
+    if let Err(e) = router::detach(&args.dir) {
+        crate::paint::complain(&format!("the session's folder {} cannot be entered: {e}", args.dir.display()));
+        return crate::exit::IO.into();
+    }
+    // stderr is the session's log. What people type and print is in the journal, never here.
+    let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).init();
+    // Nobody holds a supervisor's terminal, and one that writes to a closed pipe must not die of it: its kernel would.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            tracing::error!(error = %e, "the runtime could not be built");
+            return crate::exit::DIED.into();
+        }
+    };
+    let mut said = false;
+    let outcome = runtime.block_on(supervisor::supervise(&args.dir, &mut |socket| {
+        said = true;
+        if let Err(e) = Readiness::ready(socket).say() {
+            tracing::warn!(error = %e, "readiness could not be said");
+        }
+    }));
+    match outcome {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(e) => {
+            tracing::error!(error = %e, "the supervisor ends");
+            if !said {
+                let _ = Readiness::failed(e.reply()).say();
+            }
+            crate::exit::DIED.into()
+        }
+    }
+}

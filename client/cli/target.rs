@@ -1,0 +1,121 @@
+//! Which session is meant: by name, or the one that belongs to this project and kernel.
+
+use rialto_client::protocol::message::{Create, Open};
+use rialto_client::protocol::{ErrorReply, SessionName};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// What marks the root of a project, nearest first.
+const MARKS: &[&str] = &[".rialto.toml", ".git", ".hg", "pyproject.toml", "setup.py", "Cargo.toml", "package.json"];
+
+/// The kernel of a session for which nobody named one.
+pub(crate) const DEFAULT_KERNEL: &str = "python";
+
+/// The folder a project begins in: the nearest one upwards with a mark, else this one.
+pub(crate) fn project_root(cwd: &Path) -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    for dir in cwd.ancestors() {
+        // A dotfiles repository in the home folder must not make all of it one project.
+        if Some(dir) == home.as_deref() && dir != cwd {
+            break;
+        }
+        if MARKS.iter().any(|mark| dir.join(mark).exists()) {
+            return dir.to_owned();
+        }
+    }
+    cwd.to_owned()
+}
+
+/// The name of the session that belongs to a kernel and a project: readable, and different for folders of the same name.
+pub(crate) fn default_name(kernel: &str, root: &Path) -> String {
+    let folder = root.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder: String = folder.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).take(32).collect();
+    let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
+    let hash: String = digest.iter().take(2).map(|b| format!("{b:02x}")).collect();
+    let kernel: String = kernel.chars().filter(|c| c.is_ascii_alphanumeric()).take(16).collect();
+    if folder.is_empty() { format!("{kernel}-{hash}") } else { format!("{kernel}-{folder}-{hash}") }
+}
+
+/// The folder this process is in, as text.
+pub(crate) fn cwd() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+/// A request for a new session.
+pub(crate) fn create(kernel: &str, python: Option<&Path>) -> Result<Create, ErrorReply> {
+    let program = python.map(|p| {
+        // Relative to where the user stands, not to where the supervisor will.
+        let path = if p.components().count() > 1 { cwd().join(p) } else { p.to_owned() };
+        path.to_string_lossy().into_owned()
+    });
+    Ok(Create {
+        id: rialto_client::request_id()?,
+        kernel: kernel.to_owned(),
+        session: None,
+        program,
+        cwd: cwd().to_string_lossy().into_owned(),
+        env: Default::default(),
+        must_be_new: false,
+        ends_when_done: false,
+        remove_at_end: false,
+    })
+}
+
+/// An existing session, by whatever names it.
+pub(crate) fn existing(session: &str) -> Open {
+    Open { session: session.to_owned(), ..Open::default() }
+}
+
+/// What a person who says `rialto [SESSION] [-k KERNEL] [--new]` wants.
+pub(crate) fn wanted(
+    session: Option<&str>,
+    kernel: Option<&str>,
+    new: bool,
+    python: Option<&Path>,
+    known: &dyn Fn(&str) -> bool,
+    is_kernel: &dyn Fn(&str) -> bool,
+) -> Result<Open, ErrorReply> {
+    // A name nobody has that is a kernel's means: that kernel's session of this project.
+    let (session, kernel) = match (session, kernel) {
+        (Some(name), None) if !known(name) && is_kernel(name) => (None, Some(name)),
+        other => other,
+    };
+    let kernel = kernel.unwrap_or(DEFAULT_KERNEL);
+    let mut create = create(kernel, python)?;
+    let root = project_root(&cwd());
+    let name = match (session, new) {
+        (Some(name), _) => name.to_owned(),
+        (None, false) => default_name(kernel, &root),
+        // A second session of the same project needs a name of its own; the bridge makes an id, and that will do.
+        (None, true) => String::new(),
+    };
+    create.must_be_new = new && session.is_some();
+    Ok(Open { session: name, create: Some(create), ..Open::default() })
+}
+
+/// Whether a text can name a new session.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.parse::<SessionName>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_session_belongs_to_the_project_and_the_kernel() {
+        let a = default_name("python", Path::new("/home/u/a/app"));
+        assert!(a.starts_with("python-app-") && is_name(&a), "{a}");
+        assert_ne!(a, default_name("python", Path::new("/home/u/b/app")));
+        assert_ne!(a, default_name("node", Path::new("/home/u/a/app")));
+        assert!(is_name(&default_name("pty:sqlite3 x.db", Path::new("/"))));
+    }
+
+    #[test]
+    fn a_kernels_name_means_its_session_unless_a_session_has_it() {
+        let open = wanted(Some("python"), None, false, None, &|_| false, &|k| k == "python").unwrap();
+        assert!(open.session.starts_with("python-"), "{open:?}");
+        let open = wanted(Some("python"), None, false, None, &|_| true, &|k| k == "python").unwrap();
+        assert_eq!(open.session, "python");
+    }
+}
