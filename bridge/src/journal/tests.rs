@@ -59,9 +59,10 @@ fn after_a_full_disk_the_same_records_can_be_appended_again() {
 
     let text = "x".repeat(20_000);
     for _ in 0..2 {
-        put(&mut journal, output(1, &text));
+        // What still fits, then what does not: all of it is undone.
         put(&mut journal, ended(1));
         put(&mut journal, accepted(2, "2"));
+        put(&mut journal, output(2, &text));
         assert!(journal.commit().unwrap_err().is_full());
         assert_eq!((journal.head(), journal.committed(), journal.max_n()), (1, 1, 1));
         assert_eq!(journal.eval_number(1).unwrap().last, None, "an end that was not recorded did not happen");
@@ -114,6 +115,27 @@ fn redacted_text_is_in_no_file() {
     assert_eq!(kinds, [0x64, 0x68, 0x69, 0x6c], "accepted, asked, answered and ended stay; what was printed is gone");
     drop(journal);
     assert_eq!(holds(folder.path(), secret), Vec::<String>::new());
+}
+
+#[test]
+fn text_that_retention_took_before_is_redacted_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(&folder.path().join("journal")).unwrap();
+    let secret = "correct-horse-battery ".repeat(2_000);
+    put(&mut journal, accepted(1, "1"));
+    for _ in 0..50 {
+        put(&mut journal, output(1, &secret));
+    }
+    put(&mut journal, ended(1));
+    journal.commit().unwrap();
+    // One step gives back some pages and no more, so there are free ones that still hold what they held.
+    while journal.trim_step(1_800_000, 15).unwrap() && journal.used().unwrap() > 1_800_000 {}
+    journal.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    put(&mut journal, Event::Redacted(Redacted { n: 1, by: Who::default(), id: RequestId([77; 16]) }));
+    journal.redact(1);
+    journal.commit().unwrap();
+    let free: i64 = journal.db.pragma_query_value(None, "freelist_count", |row| row.get(0)).unwrap();
+    assert_eq!((holds(folder.path(), "correct-horse"), free), (Vec::new(), 0));
 }
 
 #[test]

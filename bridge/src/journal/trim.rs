@@ -28,8 +28,16 @@ impl Journal {
     /// As [`Journal::commit`]; want of space is possible here too, since removing is writing.
     pub fn trim_step(&mut self, budget: u64, max_rows: usize) -> Result<bool, JournalError> {
         self.commit()?;
+        if let Some(value) = self.orphans.last() {
+            let gone = self.drop_pieces(*value, max_rows).map_err(|e| self.says(&e))?;
+            if gone == 0 {
+                self.orphans.pop();
+            }
+            self.give_back().map_err(|e| self.says(&e))?;
+            return Ok(true);
+        }
         let used = self.used().map_err(|e| self.says(&e))?;
-        if used <= budget && self.orphans.is_empty() {
+        if used <= budget {
             return self.give_back().map_err(|e| self.says(&e));
         }
         // Only what is indexed is planned, and what is removed must be behind the index: recovery takes the head from there.
@@ -40,46 +48,42 @@ impl Journal {
         if self.settled.records > 0 {
             return Err(JournalError::Full(self.path.clone()));
         }
-        let limit = i64::try_from(max_rows.max(1)).unwrap_or(i64::MAX);
-        let trims = match self.orphans.is_empty() {
-            true => plan(&self.spans().map_err(|e| self.says(&e))?, used, budget),
-            false => Vec::new(),
-        };
-        let mut orphans = Vec::new();
-        let mut step = || -> rusqlite::Result<bool> {
-            self.db.execute_batch("BEGIN")?;
-            let more = match (self.orphans.last(), trims.first()) {
-                (Some(value), _) => self.drop_pieces(*value, limit)?,
-                (None, None) => false,
-                (None, Some(Trim { n, part: Part::Middle })) => self.drop_middle(*n, limit, &mut orphans)?,
-                (None, Some(Trim { n, part: Part::Outputs })) => self.drop_outputs(*n, limit, &mut orphans)?,
-                (None, Some(Trim { n, part: Part::Code })) => self.drop_code(*n)?,
-                (None, Some(Trim { part: Part::Rows, .. })) => self.drop_rows(&trims, limit, &mut orphans)?,
-            };
-            self.db.execute_batch("COMMIT")?;
-            Ok(more)
-        };
-        match step() {
-            Ok(more) => {
-                if !self.orphans.is_empty() && !more {
-                    self.orphans.pop();
-                }
-                self.orphans.append(&mut orphans);
-                let giving = self.give_back().map_err(|e| self.says(&e))?;
-                Ok(more || giving || !trims.is_empty() || !self.orphans.is_empty())
-            }
+        let trims = plan(&self.spans().map_err(|e| self.says(&e))?, used, budget);
+        if trims.is_empty() {
+            return self.give_back().map_err(|e| self.says(&e));
+        }
+        match self.carry_out(&trims, max_rows) {
+            Ok(mut orphans) => self.orphans.append(&mut orphans),
             Err(error) => {
                 let error = self.says(&error);
                 if !self.db.is_autocommit() {
                     let _ = self.db.execute_batch("ROLLBACK");
                 }
-                Err(error)
+                return Err(error);
             }
         }
+        self.give_back().map_err(|e| self.says(&e))?;
+        Ok(true)
+    }
+
+    /// Carries out the first part of a plan, and returns the values that this left without an event.
+    fn carry_out(&self, trims: &[Trim], max_rows: usize) -> rusqlite::Result<Vec<u64>> {
+        let limit = i64::try_from(max_rows.max(1)).unwrap_or(i64::MAX);
+        let mut orphans = Vec::new();
+        self.db.execute_batch("BEGIN")?;
+        match trims.first() {
+            None => {}
+            Some(Trim { n, part: Part::Middle }) => self.drop_middle(*n, limit, &mut orphans)?,
+            Some(Trim { n, part: Part::Outputs }) => self.drop_outputs(*n, limit, &mut orphans)?,
+            Some(Trim { n, part: Part::Code }) => self.drop_code(*n)?,
+            Some(Trim { part: Part::Rows, .. }) => self.drop_rows(trims, limit, &mut orphans)?,
+        }
+        self.db.execute_batch("COMMIT")?;
+        Ok(orphans)
     }
 
     /// Bytes in use: pages that hold something.
-    fn used(&self) -> rusqlite::Result<u64> {
+    pub(super) fn used(&self) -> rusqlite::Result<u64> {
         let number = |name: &str| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(uint);
         Ok((number("page_count")?.saturating_sub(number("freelist_count")?)) * number("page_size")?)
     }
@@ -121,7 +125,7 @@ impl Journal {
     }
 
     /// Removes some of what lies between the first and the last bytes an eval printed.
-    fn drop_middle(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<bool> {
+    fn drop_middle(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
         let Some(all) = self.printed(n)? else { return self.printed_is(n, 0) };
         let (head, above) = self.end_of(n, &all, "ASC", all.from.saturating_sub(1))?;
         let (tail, below) = self.end_of(n, &all, "DESC", all.to + 1)?;
@@ -149,7 +153,7 @@ impl Journal {
         Ok((kept, at))
     }
 
-    fn drop_outputs(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<bool> {
+    fn drop_outputs(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
         let Some(all) = self.printed(n)? else { return self.printed_is(n, 0) };
         let gone = self.drop_between(n, all.from.saturating_sub(1), all.to + 1, limit, orphans)?;
         if gone > 0 { self.printed_less(n, gone) } else { self.printed_is(n, 0) }
@@ -181,23 +185,24 @@ impl Journal {
         Ok(())
     }
 
-    fn drop_pieces(&self, value: u64, limit: i64) -> rusqlite::Result<bool> {
+    fn drop_pieces(&self, value: u64, max_rows: usize) -> rusqlite::Result<usize> {
+        let limit = i64::try_from(max_rows.max(1)).unwrap_or(i64::MAX);
         let sql = "DELETE FROM pieces WHERE value = ?1 AND at IN (SELECT at FROM pieces WHERE value = ?1 ORDER BY at LIMIT ?2)";
-        Ok(self.db.prepare_cached(sql)?.execute([int(value), limit])? > 0)
+        Ok(self.db.prepare_cached(sql)?.execute([int(value), limit])?)
     }
 
-    fn printed_less(&self, n: EvalNumber, gone: u64) -> rusqlite::Result<bool> {
+    fn printed_less(&self, n: EvalNumber, gone: u64) -> rusqlite::Result<()> {
         let sql = "UPDATE evals SET out_bytes = max(out_bytes - ?2, 1) WHERE n = ?1";
         self.db.prepare_cached(sql)?.execute([int(n), int(gone)])?;
-        Ok(true)
+        Ok(())
     }
 
-    fn printed_is(&self, n: EvalNumber, bytes: u64) -> rusqlite::Result<bool> {
+    fn printed_is(&self, n: EvalNumber, bytes: u64) -> rusqlite::Result<()> {
         self.db.prepare_cached("UPDATE evals SET out_bytes = ?2 WHERE n = ?1")?.execute([int(n), int(bytes)])?;
-        Ok(true)
+        Ok(())
     }
 
-    fn drop_code(&self, n: EvalNumber) -> rusqlite::Result<bool> {
+    fn drop_code(&self, n: EvalNumber) -> rusqlite::Result<()> {
         let first =
             self.db.prepare_cached("SELECT first FROM evals WHERE n = ?1")?.query_row([int(n)], |row| row.get(0)).map(uint)?;
         if let Some((kind, body)) = self.event_body(first)?
@@ -208,11 +213,11 @@ impl Journal {
             self.rewrite(&record)?;
         }
         self.db.prepare_cached("UPDATE evals SET typed = 0 WHERE n = ?1")?.execute([int(n)])?;
-        Ok(true)
+        Ok(())
     }
 
     /// Removes the lifecycle rows of the oldest evals. Those of the session itself stay: without them nothing can recover.
-    fn drop_rows(&self, trims: &[Trim], limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<bool> {
+    fn drop_rows(&self, trims: &[Trim], limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
         // Evals that waited together have their rows mixed, so they go together.
         let upto = trims.iter().take(WINDOW as usize).map(|t| t.n).max().unwrap_or(0);
         let range = |row: &Row<'_>| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?));
@@ -232,7 +237,7 @@ impl Journal {
         if rows.is_empty() {
             self.set_meta("rowless", int(upto))?;
         }
-        Ok(true)
+        Ok(())
     }
 }
 
