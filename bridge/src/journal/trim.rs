@@ -188,7 +188,7 @@ impl Journal {
     fn drop_pieces(&self, value: u64, max_rows: usize) -> rusqlite::Result<usize> {
         let limit = i64::try_from(max_rows.max(1)).unwrap_or(i64::MAX);
         let sql = "DELETE FROM pieces WHERE value = ?1 AND at IN (SELECT at FROM pieces WHERE value = ?1 ORDER BY at LIMIT ?2)";
-        Ok(self.db.prepare_cached(sql)?.execute([int(value), limit])?)
+        self.db.prepare_cached(sql)?.execute([int(value), limit])
     }
 
     fn printed_less(&self, n: EvalNumber, gone: u64) -> rusqlite::Result<()> {
