@@ -24,6 +24,8 @@ pub(crate) struct Reader {
     pub(crate) cursor: Seq,
     /// Bytes it may still be sent. One frame may overdraw it, so that a frame larger than the credit is no dead end.
     pub(crate) credit: i64,
+    /// It has been told that it is behind, since it was last given credit.
+    pub(crate) told: bool,
 }
 
 /// What is due to one client.
@@ -65,6 +67,22 @@ impl Audience {
         })
     }
 
+    /// Whether some client has used up its credit with events still to come, and has not been told.
+    #[must_use]
+    pub fn anyone_spent(&self, head: Seq) -> bool {
+        self.clients.values().filter_map(|c| c.reader.as_ref()).any(|r| r.credit <= 0 && r.cursor < head && !r.told)
+    }
+
+    /// A client that has used up its credit with events still to come, and has not been told: how many. It is told once, and
+    /// then left alone until it gives credit.
+    pub fn next_behind(&mut self, head: Seq) -> Option<(ConnId, u64)> {
+        self.clients.iter_mut().find_map(|(conn, client)| {
+            let r = client.reader.as_mut()?;
+            let behind = head.saturating_sub(r.cursor);
+            (r.credit <= 0 && behind > 0 && !std::mem::replace(&mut r.told, true)).then_some((*conn, behind))
+        })
+    }
+
     /// A hole before `seq`, where this client's next event is `seq`: to be said before it.
     #[must_use]
     pub fn gap(&self, conn: ConnId, seq: Seq) -> Option<Gap> {
@@ -92,13 +110,14 @@ impl Audience {
         if let Some(r) = self.clients.get_mut(&conn).and_then(|c| c.reader.as_mut()) {
             // A client that grants without end gets no more than the type holds.
             r.credit = r.credit.saturating_add_unsigned(bytes);
+            r.told = false;
         }
     }
 
     pub(crate) fn attach(&mut self, conn: ConnId, after: Seq, credit: Option<u64>) {
         if let Some(c) = self.clients.get_mut(&conn) {
             let credit = i64::try_from(credit.unwrap_or(limits::DEFAULT_CREDIT)).unwrap_or(i64::MAX);
-            c.reader = Some(Reader { cursor: after, credit });
+            c.reader = Some(Reader { cursor: after, credit, told: false });
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) enum Alarm {
     Tidy,
     /// Look whether there is space on the disk again.
     Space,
+    /// Tell clients that have not given credit for a while how far they are behind.
+    Behind,
     /// Close connections that never said who they are.
     Handshakes,
 }

@@ -19,6 +19,8 @@ pub(super) struct Sending {
     kind: u8,
     count: u64,
     next: u64,
+    /// The client has attached anew since it began.
+    pub(super) stale: bool,
 }
 
 impl Driver {
@@ -81,7 +83,7 @@ impl Driver {
             match row.body {
                 Stored::Whole(body) => frame::write(lane, row.kind, IGNORABLE, channel, &body, max_frame),
                 Stored::Pieces { count, .. } => {
-                    let sending = Sending { seq: row.seq, kind: row.kind, count, next: 0 };
+                    let sending = Sending { seq: row.seq, kind: row.kind, count, next: 0, stale: false };
                     self.sending.insert(due.conn, sending);
                     return self.go_on(due.conn, channel, slot, sending);
                 }
@@ -129,7 +131,7 @@ impl Driver {
             }
             let (wrote, full) = (lane.len() - before, lane.len() >= BULK);
             let audience = self.session.audience_mut();
-            audience.sent(conn, if last { sending.seq } else { 0 }, wrote);
+            audience.sent(conn, if last && !sending.stale { sending.seq } else { 0 }, wrote);
             if !last && (full || audience.credit(conn) <= 0) {
                 self.sending.insert(conn, sending);
                 return Ok(true);

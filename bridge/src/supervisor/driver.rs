@@ -13,6 +13,7 @@ use super::{Ending, Fatal};
 use crate::journal::Journal;
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
+use rialto_protocol::message::{Goaway, Notice};
 use rialto_protocol::{Life, Message, Who, limits};
 use rialto_session::{ConnId, Input, Output, Session, StoredValue};
 use rialto_transports::unix::UnixListener;
@@ -34,6 +35,8 @@ const MAX_CONNECTIONS: usize = limits::MAX_CLIENTS + 64;
 const HANDSHAKE_US: u64 = 10_000_000;
 /// After this long without anything to do the journal is tidied. Microseconds.
 const QUIET_US: u64 = 300_000;
+/// A client that gives no credit for so long is told how far it is behind. Microseconds.
+const BEHIND_US: u64 = 1_000_000;
 /// Rows that one step of retention removes.
 const TRIM_ROWS: usize = 512;
 
@@ -80,7 +83,8 @@ impl Driver {
         loop {
             self.turn()?;
             if let Some(ending) = self.ending.take() {
-                return Ok(ending);
+                // What is said last must still go out; whoever does not take it at once finds the connection closed.
+                return std::future::poll_fn(|cx| Poll::Ready(self.flush(cx).map(|()| ending))).await;
             }
             std::future::poll_fn(|cx| self.gather(cx)).await?;
         }
@@ -158,9 +162,11 @@ impl Driver {
                 let status = rialto_protocol::message::Status { pid: std::process::id(), ..status.clone() };
                 connection.say(channel, &Message::Status(status));
             }
-            // A new attach begins anew: what was half sent before it is not continued.
+            // A value that is half sent is sent to its end, or its chunks would never be closed; but it no longer moves the cursor.
             Message::Attached(_) => {
-                self.sending.remove(&conn);
+                if let Some(sending) = self.sending.get_mut(&conn) {
+                    sending.stale = true;
+                }
                 connection.say(channel, message);
             }
             _ => connection.say(channel, message),
@@ -209,6 +215,9 @@ impl Driver {
         // fast reader from keeping the kernel and the others waiting.
         for round in 0..16 {
             let filled = !self.blocked && self.fill()?;
+            if round == 0 && !self.alarms.is_set(Alarm::Behind) && self.session.audience().anyone_spent(self.session.head()) {
+                self.alarms.set(Alarm::Behind, self.clock.now().mono_us + BEHIND_US);
+            }
             let mut gone = Vec::new();
             for (slot, connection) in &mut self.connections {
                 match connection.poll_write(cx) {
@@ -359,6 +368,8 @@ impl Driver {
             // The machine goes down, or an administrator wants us gone. The session is not over: its kernel is, and whoever
             // comes next finds that said.
             self.ending = Some(Ending { ended: false });
+            let goaway = Message::Goaway(Goaway { reason: "shutdown".to_owned(), retry_after_ms: Some(1_000) });
+            self.connections.values_mut().for_each(|connection| connection.say(0, &goaway));
         }
         if self.rebind.poll_recv(cx).is_ready() {
             match UnixListener::bind(&self.socket) {
@@ -379,6 +390,7 @@ impl Driver {
                     Alarm::Session(timer) => self.inputs.push_back(Input::Timer(timer)),
                     Alarm::Space => self.look_for_space()?,
                     Alarm::Tidy => self.tidy()?,
+                    Alarm::Behind => self.tell_who_is_behind(),
                     Alarm::Handshakes => self.drop_silent(now),
                 }
             }
@@ -410,6 +422,16 @@ impl Driver {
             connection.rest();
         }
         Ok(())
+    }
+
+    /// Once per stall: from then on it is the client's choice to read on or to attach at the tail.
+    fn tell_who_is_behind(&mut self) {
+        let head = self.session.head();
+        while let Some((conn, events)) = self.session.audience_mut().next_behind(head) {
+            let text = format!("{events} events wait for you to read on; attach with a tail to skip them");
+            let notice = Notice { what: "behind".to_owned(), text, events };
+            self.reply(conn, &Message::Notice(notice));
+        }
     }
 
     fn drop_silent(&mut self, now: u64) {
