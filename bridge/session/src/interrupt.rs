@@ -75,6 +75,10 @@ impl Turn<'_> {
             let outcome = facts.outcome.unwrap_or_default();
             return self.verdict(conn, m.re, m.eval, settled(outcome, false), Some(outcome));
         }
+        if self.s.state.ended {
+            // Nothing is recorded after the end, and nothing need be: a submit that still comes is refused.
+            return self.verdict(conn, m.re, m.eval, Verdict::Cancelled, None);
+        }
         // It overtook its submit, or the submit never comes. Either way the truth is "pending".
         if !self.archive.noted_interrupt(&m.eval) {
             if self.s.state.noted >= MAX_NOTED {
