@@ -147,10 +147,10 @@ impl Turn<'_> {
             by: asker.by.clone(),
             ..self.ended_running()
         });
-        self.drop_queue(why);
         let Asker { conn, re, by, id } = asker;
         match then {
             Then::Restart(_) => {
+                // What waited was dropped when the restart was asked for; what came since waits for the next life.
                 let seq = self.record(Event::LifeEnded(LifeEnded { life, why: reason, death, by, id }));
                 if let Some(conn) = conn {
                     self.carried(conn, re, seq);
@@ -158,6 +158,7 @@ impl Turn<'_> {
                 self.start_kernel(None);
             }
             Then::End(_) => {
+                self.drop_queue(why);
                 self.record(Event::LifeEnded(LifeEnded { life, why: reason, death, by: by.clone(), id: None }));
                 self.close_session(conn, re, by, id);
             }
@@ -166,6 +167,9 @@ impl Turn<'_> {
 
     /// Tells the kernel to end: in an orderly way where it is idle, at once where it is not.
     fn end_kernel(&mut self, then: Then) {
+        if matches!(then, Then::Restart(_)) && !cfg!(mutant = "restart_spares_the_queue") {
+            self.drop_queue("the session was restarted");
+        }
         let life = self.this_life();
         let idle = matches!(self.s.phase, Phase::Ready) && self.s.state.running.is_none();
         self.s.phase = Phase::Ending(then);
@@ -218,12 +222,19 @@ impl Turn<'_> {
         let asker = asker.unwrap_or(Asker { conn: None, re: 0, by, id: None });
         match &mut self.s.phase {
             Phase::Ending(Then::End(a)) => {
-                // Ended twice at once: the later asker with an id gets the answer too, by asking again.
                 if a.conn.is_none() || a.id == asker.id {
                     *a = asker;
+                } else if let Some(conn) = asker.conn {
+                    // One answer is kept for the end; a second asker learns it by asking again.
+                    self.error(conn, asker.re, Code::TooBusy, "the session is being ended already; try again".to_owned());
                 }
             }
-            Phase::Ending(then) => *then = Then::End(asker),
+            Phase::Ending(then) => {
+                let before = std::mem::replace(then, Then::End(asker));
+                if let Then::Restart(a) = before {
+                    self.refuse(&a);
+                }
+            }
             Phase::None => {
                 if !self.s.state.ended {
                     let Asker { conn, re, by, id } = asker;
@@ -231,7 +242,21 @@ impl Turn<'_> {
                     self.close_session(conn, re, by, id);
                 }
             }
-            Phase::Starting(..) | Phase::Ready => self.end_kernel(Then::End(asker)),
+            Phase::Starting(_, before) => {
+                if let Some(a) = before.take() {
+                    self.refuse(&a);
+                }
+                self.end_kernel(Then::End(asker));
+            }
+            Phase::Ready => self.end_kernel(Then::End(asker)),
+        }
+    }
+
+    /// A restart that will not happen any more, because the session ends.
+    fn refuse(&mut self, asker: &Asker) {
+        if let Some(conn) = asker.conn.filter(|_| !cfg!(mutant = "overtaken_restart_is_not_answered")) {
+            let text = "the session was ended before it was restarted; start another".to_owned();
+            self.error(conn, asker.re, Code::SessionEnded, text);
         }
     }
 
