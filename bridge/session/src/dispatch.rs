@@ -25,8 +25,12 @@ impl Turn<'_> {
         if !self.s.up {
             return;
         }
-        if self.may_start() && !self.s.state.queue.is_empty() {
+        // More than once only where an eval cannot be run after all: the next must not wait for something else to happen.
+        while self.may_start() && !self.s.state.queue.is_empty() {
             self.start_next();
+            if cfg!(mutant = "unreadable_code_holds_up_the_queue") {
+                break;
+            }
         }
         self.want_kernel();
         self.maybe_leave();
@@ -108,19 +112,28 @@ impl Turn<'_> {
         }
     }
 
-    /// Goes where nothing is left to do and nobody is here.
+    /// Goes where nothing is left to do and nobody is here, or is about to be.
     fn maybe_leave(&mut self) {
         let s = &self.s;
         let nothing_runs = s.state.running.is_none() && s.state.queue.is_empty();
-        if s.exiting || !s.audience.clients.is_empty() || !nothing_runs {
+        if s.exiting || s.expects || !s.audience.clients.is_empty() || !nothing_runs {
             return;
         }
-        if s.state.ended {
-            self.s.exiting = true;
-            self.out.push(Output::Exit { ended: true });
-        } else if s.state.created.as_ref().is_some_and(|c| c.ends_when_done) && s.state.last_n > 0 && !s.phase.ending() {
+        if !s.state.ended && self.ends_when_done() && s.state.last_n > 0 && !s.phase.ending() {
             self.end_session(None, None);
         }
+        if self.s.state.ended {
+            self.exit();
+        }
+    }
+
+    fn ends_when_done(&self) -> bool {
+        self.s.state.created.as_ref().is_some_and(|c| c.ends_when_done)
+    }
+
+    fn exit(&mut self) {
+        self.s.exiting = true;
+        self.out.push(Output::Exit { ended: self.s.state.ended });
     }
 
     /// How long a supervisor waits for somebody where nothing lives in it. Microseconds.
@@ -129,23 +142,23 @@ impl Turn<'_> {
     /// Asks to be woken where nobody is here and there is no kernel to keep.
     pub(crate) fn linger(&mut self) {
         let idle = self.s.audience.clients.is_empty() && self.s.state.running.is_none() && self.s.state.queue.is_empty();
-        let nothing_kept = self.s.state.living.is_none() || self.s.state.created.as_ref().is_some_and(|c| c.ends_when_done);
+        let nothing_kept = self.s.state.living.is_none() || self.ends_when_done();
         if idle && nothing_kept && !self.s.exiting {
             self.out.push(Output::SetTimer(Timer::Linger, self.at.mono_us + Self::LINGER_US));
         }
     }
 
     pub(crate) fn lingered(&mut self) {
+        self.s.expects = false;
         let s = &self.s;
         if !s.audience.clients.is_empty() || s.state.running.is_some() || !s.state.queue.is_empty() || s.exiting {
             return;
         }
-        if s.state.created.as_ref().is_some_and(|c| c.ends_when_done) && !s.state.ended && s.state.living.is_some() {
-            return self.end_session(None, None);
+        if self.ends_when_done() && !s.state.ended && (s.state.living.is_some() || s.state.last_n > 0) && !s.phase.ending() {
+            self.end_session(None, None);
         }
-        if matches!(s.phase, Phase::None) {
-            self.s.exiting = true;
-            self.out.push(Output::Exit { ended: self.s.state.ended });
+        if matches!(self.s.phase, Phase::None) {
+            self.exit();
         }
     }
 }

@@ -29,6 +29,8 @@ impl Turn<'_> {
 
     pub(crate) fn come_up(&mut self, kernel: Option<Life>) {
         self.s.up = true;
+        // Somebody had it started: a session that has ended would otherwise be gone again before anybody can read it.
+        self.s.expects = !cfg!(mutant = "ended_session_cannot_be_read");
         if let Some(life) = kernel {
             self.s.phase = Phase::Starting(life, None);
         }

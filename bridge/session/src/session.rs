@@ -26,6 +26,8 @@ pub struct Session {
     pub(crate) queries: Queries,
     pub(crate) stalled: Option<String>,
     pub(crate) up: bool,
+    /// It came up for somebody who has not joined yet, and does not leave before that.
+    pub(crate) expects: bool,
     pub(crate) exiting: bool,
 }
 
@@ -55,7 +57,6 @@ impl Session {
     pub fn remember(&mut self, head: Seq, last_n: EvalNumber) {
         self.state.head = self.state.head.max(head);
         self.state.last_n = self.state.last_n.max(last_n);
-        self.state.ran = self.state.ran.max(last_n.min(self.state.ran));
     }
 
     /// One thing happens.
@@ -138,6 +139,7 @@ impl Turn<'_> {
             Input::Up { kernel } => self.come_up(kernel),
             Input::Joined { conn, who, scope } => {
                 self.s.audience.clients.insert(conn, Client { who, scope, reader: None });
+                self.s.expects = false;
                 self.out.push(Output::ClearTimer(Timer::Linger));
             }
             Input::Left(conn) => self.left(conn),
