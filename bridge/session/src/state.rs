@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) life: Life,
     /// It lives.
     pub(crate) living: Option<KernelInfo>,
+    /// Some life came up.
+    pub(crate) lived: bool,
     /// The next eval to end is the first of a life that is not the session's first.
     pub(crate) fresh: bool,
     /// What the running eval reads, unanswered.
@@ -76,8 +78,10 @@ impl State {
             }
             Event::EpochStarted(e) => self.epochs.push((e.epoch, record.seq)),
             Event::LifeStarted(e) => {
-                // A failed start of life 1 made nothing that could be missed, a life that lived did.
-                self.fresh = self.ran > 0;
+                // A failed start of life 1 made nothing that could be missed, a life that lived did. Whether an eval ran in
+                // it is not asked: retention may have removed the records that say so.
+                self.fresh = self.lived && !cfg!(mutant = "fresh_state_is_not_said");
+                self.lived = true;
                 self.life = e.life;
                 self.living = Some(e.kernel.clone());
             }
