@@ -1,0 +1,106 @@
+//! Promise 2: an id runs at most once, whatever comes again and whatever dies; another code under its name is refused.
+
+use crate::model::{At, Model};
+use crate::story::{Check, hold};
+use rialto_protocol::event::{Event, Record};
+use rialto_protocol::message::{EvalInfo, Submit};
+use rialto_protocol::{Code, EvalId, EvalNumber, Message, Outcome, RequestId, Seq};
+use std::collections::{HashMap, HashSet};
+
+/// The truth: what the kernels of this world executed, however many supervisors there were.
+#[derive(Default)]
+pub(crate) struct Once {
+    executed: HashMap<EvalId, String>,
+    /// Those whose start the disk forgot: they are called `not_run`, and nobody can know better.
+    unsure: HashSet<EvalId>,
+    /// Requests that were carried out, and the event each made.
+    carried: HashMap<RequestId, Seq>,
+}
+
+impl Once {
+    /// A kernel begins to run this.
+    pub(crate) fn executes(&mut self, m: &Model, n: EvalNumber, code: &str) -> Check {
+        let Some(eval) = m.eval(n) else {
+            hold!("once", false, "the kernel runs #{n}, which no record names");
+            return Ok(());
+        };
+        hold!("once", *eval.code == *code, "#{n} was accepted as {:?} and runs as {code:?}", eval.code);
+        let never_again = matches!(eval.at, At::Ended(Outcome::NotRun | Outcome::Cancelled));
+        hold!("once", !never_again, "#{n} runs and is {:?}", eval.at);
+        let before = self.executed.insert(eval.eval, code.to_owned());
+        hold!("once", before.is_none(), "eval {} runs a second time, as #{n}: {code:?}", eval.eval);
+        Ok(())
+    }
+
+    /// The disk lost that this id was ever accepted: nobody can know any more.
+    pub(crate) fn forget(&mut self, m: &Model, r: &Record) {
+        match &r.event {
+            Event::Accepted(e) => {
+                self.executed.remove(&e.eval);
+            }
+            Event::Started(e) => self.unsure.extend(m.eval(e.n).map(|eval| eval.eval)),
+            _ => {}
+        }
+    }
+
+    /// A record was lost before anything came of it: its request may come again.
+    pub(crate) fn forget_request(&mut self, r: &Record) {
+        if let Some(id) = crate::journal::request_of(&r.event) {
+            self.carried.remove(&id);
+        }
+    }
+
+    pub(crate) fn record(&mut self, m: &Model, r: &Record) -> Check {
+        match &r.event {
+            Event::Accepted(e) => {
+                hold!("once", !m.ids.contains_key(&e.eval), "eval {} is accepted a second time, as #{}", e.eval, e.n);
+                hold!("once", e.hash.as_ref().is_some_and(|h| h.0.len() == 32), "#{} is accepted without its hash", e.n);
+            }
+            Event::Ended(e) if matches!(e.outcome, Outcome::Cancelled | Outcome::NotRun) => {
+                let ran = |id| self.executed.contains_key(id) && !self.unsure.contains(id);
+                let ran = m.eval(e.n).is_some_and(|eval| ran(&eval.eval));
+                hold!("once", !ran, "#{} is called {:?} and was executed", e.n, e.outcome);
+            }
+            _ => {}
+        }
+        if let Some(id) = crate::journal::request_of(&r.event) {
+            // An interrupt makes one event for each of its steps; everything else happens once.
+            let before = self.carried.insert(id, r.seq);
+            let again = before.is_some_and(|seq| seq < r.seq) && !matches!(r.event, Event::Interrupting(_));
+            hold!("once", !again, "request {id} is carried out twice, by {:?} and {}", before, r.seq);
+        }
+        Ok(())
+    }
+}
+
+/// What a submit is answered with.
+pub(crate) fn submit_answered(m: &Model, submit: &Submit, reply: &Message) -> Check {
+    let eval = m.by_id(&submit.eval);
+    let reused = matches!(reply, Message::Error(e) if e.known() == Some(Code::IdReused));
+    if let Some(eval) = eval {
+        let same = eval.code == submit.code;
+        hold!("once", reused != same, "{:?} after {:?} under one id is answered {reply:?}", submit.code, eval.code);
+    } else {
+        hold!("once", !reused, "id_reused for an id that is new");
+    }
+    if let Message::EvalInfo(info) = reply {
+        info_is_true(m, info)?;
+    }
+    Ok(())
+}
+
+/// What is said of an eval is what its records say.
+pub(crate) fn info_is_true(m: &Model, info: &EvalInfo) -> Check {
+    use rialto_protocol::message::EvalState;
+    let Some(eval) = m.by_id(&info.eval) else {
+        hold!("once", false, "{info:?} tells of an eval that is not there");
+        return Ok(());
+    };
+    let right = match eval.at {
+        At::Waiting => info.state == EvalState::Queued && info.last.is_none(),
+        At::Running => info.state == EvalState::Running && info.last.is_none(),
+        At::Ended(outcome) => info.state == EvalState::Ended && info.outcome == Some(outcome) && info.last.is_some(),
+    };
+    hold!("once", right && info.n == eval.n, "{info:?} is said of an eval that is {:?}", eval.at);
+    Ok(())
+}

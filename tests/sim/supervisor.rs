@@ -1,0 +1,466 @@
+//! The driver of a world, under the one law: outputs are carried out in order, and a record survives `kill -9` before
+//! anything after it happens. It can be killed between any two of them.
+
+use crate::client::Frame;
+use crate::model::Model;
+use crate::story::{Check, hold};
+use crate::who::Present;
+use crate::world::{What, World};
+use crate::{bounded, interrupt, nothing_lost, once, order, who};
+use rialto_protocol::event::{Created, Display, Event, Output as Written, Record, Stamp, Who};
+use rialto_protocol::kernel::{DisplayRole, KernelCommand, KernelEvent, Step};
+use rialto_protocol::{Bundle, Bytes, Code, EvalNumber, Message, RequestId, Seq};
+use rialto_session::{ConnId, Input, Output, Session, StoredValue, Timer};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Frames of this world hold at most this much; what is larger comes in pieces. Bytes.
+const FRAME: usize = 8_000;
+
+/// One supervisor process.
+pub(crate) struct Supervisor {
+    pub(crate) no: u32,
+    pub(crate) session: Session,
+    started: u64,
+    inbox: VecDeque<Input>,
+    turn_is_due: bool,
+    pump_is_due: bool,
+    timers: BTreeMap<Timer, u64>,
+    pub(crate) present: Present,
+    /// Events that a channel's own request made.
+    own: BTreeMap<Seq, ConnId>,
+    /// Large events of which some pieces were sent: which, and how many bytes.
+    partly: BTreeMap<ConnId, (Seq, usize)>,
+    /// Requests by channel and number: what was asked, and how often it was answered.
+    pub(crate) asked: BTreeMap<(ConnId, u32), (Message, u32, u32)>,
+    /// The fence that will be the answer to the last signal.
+    fence: Option<u32>,
+}
+
+impl World {
+    fn stamp(&self, started: u64) -> Stamp {
+        Stamp { wall_ms: self.wall_ms(), mono_us: self.now - started }
+    }
+
+    /// A supervisor takes over what the journal has.
+    pub(crate) fn start_supervisor(&mut self) -> Check {
+        self.sups += 1;
+        let mut session = Session::new();
+        for record in self.journal.rows.iter().filter_map(|r| r.shown.as_ref()) {
+            if !matches!(record.event, Event::Output(_) | Event::Display(_)) {
+                session.apply(record);
+            }
+        }
+        session.remember(self.journal.head(), self.journal.last_n());
+        let brand_new = self.journal.rows.is_empty();
+        let epoch = (self.model.epoch + 1).max(self.wall_ms() / 1_000);
+        self.epochs = self.epochs.max(epoch);
+        let created = brand_new.then(|| self.created());
+        let at = self.stamp(self.now);
+        let (no, now) = (self.sups, self.now);
+        let head = self.journal.head();
+        self.tell("supervisor", || format!("starts epoch {epoch} on {head} events"));
+        let mut out = Vec::new();
+        session.begin_epoch(at, epoch, created, &mut out);
+        self.sup = Some(Supervisor {
+            no,
+            session,
+            started: now,
+            inbox: VecDeque::new(),
+            turn_is_due: false,
+            pump_is_due: false,
+            timers: BTreeMap::new(),
+            present: Present::new(),
+            own: BTreeMap::new(),
+            partly: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            fence: None,
+        });
+        let kernel = (brand_new && self.dice.chance(60)).then_some(1);
+        if let Some(life) = kernel {
+            self.spawn_kernel(life);
+        }
+        let cause = Input::Up { kernel };
+        self.keep(&cause, &mut out)?;
+        self.takes(cause, &mut out)?;
+        self.carry_out(out)
+    }
+
+    fn created(&self) -> Created {
+        Created {
+            session: rialto_protocol::SessionId::from_bytes([1; 10]),
+            name: None,
+            kernel: "toy".to_owned(),
+            cwd: String::new(),
+            by: Who { principal: "uid:1000".to_owned(), ..Who::default() },
+            id: RequestId([255; 16]),
+            ends_when_done: self.odds.ends_when_done,
+            contract: 1,
+        }
+    }
+
+    /// Something arrives; it is looked at soon.
+    pub(crate) fn arrives(&mut self, input: Input) {
+        let wait = self.dice.below(300);
+        let Some(sup) = &mut self.sup else { return };
+        sup.inbox.push_back(input);
+        if !std::mem::replace(&mut sup.turn_is_due, true) {
+            let no = sup.no;
+            self.at(wait, What::Turn(no));
+        }
+    }
+
+    /// Several inputs in one go, as they come while a commit runs.
+    pub(crate) fn turn(&mut self) -> Check {
+        let mut out = Vec::new();
+        let Some(sup) = &mut self.sup else { return Ok(()) };
+        sup.turn_is_due = false;
+        let batch = sup.inbox.len().min(8);
+        for input in sup.inbox.drain(..batch).collect::<Vec<_>>() {
+            self.takes(input, &mut out)?;
+        }
+        if let Some(sup) = self.sup.as_mut().filter(|s| !s.inbox.is_empty() && !s.turn_is_due) {
+            sup.turn_is_due = true;
+            let no = sup.no;
+            self.at(1, What::Turn(no));
+        }
+        self.carry_out(out)
+    }
+
+    /// One input through the rules; what it makes is judged at once.
+    fn takes(&mut self, input: Input, all: &mut Vec<Output>) -> Check {
+        let Some(sup) = &mut self.sup else { return Ok(()) };
+        match &input {
+            Input::Joined { conn, who, scope } => {
+                sup.present.insert(*conn, (who.clone(), *scope));
+            }
+            Input::Left(conn) => {
+                sup.present.remove(conn);
+                sup.partly.remove(conn);
+                sup.asked.retain(|(of, _), _| of != conn);
+            }
+            Input::Request(conn, message) => {
+                sup.partly.retain(|c, _| c != conn || !matches!(message, Message::Attach(_) | Message::Detach(_)));
+                if let Some(re) = crate::client::re_of(message).filter(|re| *re != 0) {
+                    let entry = sup.asked.entry((*conn, re)).or_insert((message.clone(), 0, 0));
+                    entry.0 = message.clone();
+                    entry.1 += 1;
+                }
+            }
+            Input::Kernel(life, KernelEvent::Fenced(number)) if Some(*life) == self.kernel.as_ref().map(|k| k.life) => {
+                if sup.fence == Some(*number) {
+                    self.unfenced = false;
+                }
+            }
+            _ => {}
+        }
+        let at = Stamp { wall_ms: self.wall_base + self.now / 1_000, mono_us: self.now - sup.started };
+        let concerned = self.model.waiting.len() + sup.present.len() + sup.asked.len() + sup.timers.len();
+        let mut out = Vec::new();
+        sup.session.handle(at, input.clone(), &self.journal, &mut out);
+        if self.story.wanted {
+            self.tell("hears", || format!("{input:?}"));
+        }
+        bounded::outputs(&out, concerned)?;
+        self.keep(&input, &mut out)?;
+        order::rest(&self.model)?;
+        interrupt::rest(&self.model, &input)?;
+        bounded::rest(&self.model, self.sup.as_ref().map_or(0, |s| s.timers.len()))?;
+        all.append(&mut out);
+        Ok(())
+    }
+
+    /// Judges what an input made, in its order, and puts the records into the journal, not yet safe.
+    fn keep(&mut self, cause: &Input, out: &mut [Output]) -> Check {
+        for o in out {
+            if let Output::RecordStored { seq, at, n, value } = o {
+                let n = *n;
+                let data = Bundle::from([("image/png".to_owned(), Bytes(vec![b'p'; value.len as usize]))]);
+                let event = Event::Display(Display { n, role: DisplayRole::Display, data });
+                *o = Output::Record(Record { seq: *seq, at: *at, event }, None);
+            }
+            match o {
+                Output::Record(r, of) => {
+                    let Some(sup) = &mut self.sup else { return Ok(()) };
+                    order::record(&self.model, r, cause)?;
+                    self.once.record(&self.model, r)?;
+                    interrupt::record(&self.model, r, cause)?;
+                    who::record(&self.model, r, cause, &sup.present)?;
+                    if let Some(conn) = of {
+                        sup.own.insert(r.seq, *conn);
+                    }
+                    self.model.apply(r);
+                    self.count.event(&r.event);
+                    self.journal.append(r.clone());
+                }
+                Output::Reply(conn, message) => self.judge_reply(*conn, message)?,
+                Output::Kernel(command) => self.judge_command(command)?,
+                Output::StartKernel(_) => self.unfenced = false,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_command(&mut self, command: &KernelCommand) -> Check {
+        match command {
+            KernelCommand::Exec(exec) => {
+                hold!("interrupt", !self.unfenced, "#{} is dispatched before the last interrupt is fenced", exec.n);
+                hold!("once", self.model.running == Some(exec.n), "#{} is dispatched and no record says so", exec.n);
+            }
+            KernelCommand::Interrupt(Step::Interrupt | Step::Again | Step::Terminate) => self.unfenced = true,
+            KernelCommand::Fence(number) => {
+                if let Some(sup) = &mut self.sup {
+                    sup.fence = Some(*number);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judge_reply(&mut self, conn: ConnId, message: &Message) -> Check {
+        let Some(sup) = &mut self.sup else { return Ok(()) };
+        let re = crate::client::reply_re(message).filter(|re| *re != 0);
+        let asked = re.and_then(|re| sup.asked.get_mut(&(conn, re)));
+        if let Some((request, asked, answered)) = asked {
+            *answered += 1;
+            hold!("who", *answered <= *asked, "{request:?} came {asked} times, and is answered once more: {message:?}");
+            if let Some((_, scope)) = sup.present.get(&conn) {
+                who::reply(request, message, *scope)?;
+            }
+            if let (Message::Carried(c), Some(id)) = (message, crate::client::request_id(request)) {
+                nothing_lost::carried(&self.journal, &self.model, id, c)?;
+            }
+            let refused = matches!(message, Message::Error(e) if e.known() != Some(Code::IdReused));
+            if let (Message::Submit(s), false) = (&*request, refused) {
+                once::submit_answered(&self.model, s, message)?;
+            }
+        } else if let Some(re) = re {
+            hold!("who", !sup.present.contains_key(&conn), "number {re} is answered, and was not asked: {message:?}");
+        }
+        match message {
+            Message::InterruptAnswer(a) => {
+                interrupt::verdict(&self.model, a)?;
+                self.count.verdict(a.verdict);
+            }
+            Message::Error(e) => self.count.error(e.known()),
+            Message::Rewound(_) => self.count.one("rewound"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, out: Vec<Output>) -> Check {
+        let crash = std::mem::take(&mut self.crash_soon).then(|| self.dice.index(out.len() + 1));
+        let together = self.dice.chance(50);
+        if crash.is_some() && together && self.dice.chance(40) {
+            return self.supervisor_dies("before a commit");
+        }
+        if together {
+            self.journal.durable = self.journal.rows.len();
+        }
+        let mut named = None;
+        for (i, o) in out.into_iter().enumerate() {
+            if crash == Some(i) {
+                return self.supervisor_dies("between two outputs");
+            }
+            if let Output::Record(r, _) = &o {
+                self.journal.durable = self.journal.durable.max(r.seq as usize);
+                named = if let Event::Interrupting(e) = &r.event { Some(e.n) } else { None };
+            }
+            self.carry(o, named)?;
+        }
+        if crash.is_some() {
+            return self.supervisor_dies("after its outputs");
+        }
+        self.pump_soon(50);
+        Ok(())
+    }
+
+    fn carry(&mut self, o: Output, named: Option<EvalNumber>) -> Check {
+        if self.story.wanted && !matches!(o, Output::SetTimer(..) | Output::ClearTimer(_)) {
+            self.tell("  does", || format!("{o:?}"));
+        }
+        let Some(sup) = &mut self.sup else { return Ok(()) };
+        match o {
+            Output::Record(..) | Output::RecordStored { .. } => {}
+            Output::Kernel(command) => self.tell_kernel(command, named),
+            Output::StartKernel(life) => {
+                hold!("order", self.kernel.is_none(), "life {life} is started while another kernel lives");
+                self.spawn_kernel(life);
+            }
+            Output::Reply(conn, message) => {
+                if let Message::Carried(c) = &message {
+                    hold!("nothing_lost", c.seq as usize <= self.journal.durable, "{c:?} is said before it is kept");
+                }
+                self.send(conn, Frame::Reply(message));
+            }
+            Output::Everyone(message) => {
+                for conn in sup.present.keys().copied().collect::<Vec<_>>() {
+                    self.send(conn, Frame::Reply(message.clone()));
+                }
+            }
+            Output::SetTimer(timer, due) => {
+                sup.timers.insert(timer, due);
+                let (no, at) = (sup.no, sup.started + due);
+                let late = self.dice.lag(50);
+                self.at(at.saturating_sub(self.now) + late, What::TimerDue(no, timer, due));
+            }
+            Output::ClearTimer(timer) => {
+                sup.timers.remove(&timer);
+            }
+            Output::Redact { n, first, last } => self.journal.redact(n, first, last),
+            Output::Exit { ended } => {
+                hold!("order", self.kernel.is_none(), "the supervisor leaves a kernel behind");
+                hold!("order", ended == self.model.ended, "it says that the session ended: {ended}");
+                self.count.one("supervisors that left by themselves");
+                self.supervisor_ends();
+            }
+            Output::Odd(_) => self.count.one("odd, harmless"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn timer_due(&mut self, timer: Timer, due: u64) {
+        if let Some(sup) = &mut self.sup
+            && sup.timers.get(&timer) == Some(&due)
+        {
+            sup.timers.remove(&timer);
+            self.arrives(Input::Timer(timer));
+        }
+    }
+
+    /// What the kernel says arrives: large displays are stored on the way.
+    pub(crate) fn from_kernel(&mut self, life: u32, event: KernelEvent) {
+        if let KernelEvent::DisplayStart { n, forms, .. } = &event {
+            self.values += 1;
+            let value = StoredValue { key: self.values, len: forms.iter().map(|f| f.1).sum(), pieces: 5 };
+            let n = *n;
+            return self.arrives(Input::Stored { life, n, value });
+        }
+        self.arrives(Input::Kernel(life, event));
+    }
+
+    pub(crate) fn pump_soon(&mut self, wait: u64) {
+        if let Some(sup) = &mut self.sup
+            && !std::mem::replace(&mut sup.pump_is_due, true)
+        {
+            let no = sup.no;
+            self.at(wait, What::Pump(no));
+        }
+    }
+
+    /// Sends everybody what is due: a few events each, in turn.
+    pub(crate) fn pump(&mut self) -> Check {
+        let head = self.journal.durable as Seq;
+        let mut last = None;
+        if let Some(sup) = &mut self.sup {
+            sup.pump_is_due = false;
+        }
+        while let Some(due) = self.sup.as_ref().and_then(|s| s.session.audience().next(last, head)) {
+            last = Some(due.conn);
+            self.feed(due.conn, due.after, head)?;
+        }
+        if self.sup.as_ref().is_some_and(|s| s.session.audience().next(None, head).is_some()) {
+            self.pump_soon(100);
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, conn: ConnId, mut after: Seq, head: Seq) -> Check {
+        for _ in 0..16 {
+            let Some(sup) = &mut self.sup else { return Ok(()) };
+            let next = self.journal.next_shown(after);
+            // Where everything up to the head was trimmed, the hole ends at the head.
+            let seq = next.as_ref().map_or(head + 1, |r| r.seq);
+            if seq > after + 1
+                && let Some(gap) = sup.session.audience().gap(conn, seq)
+            {
+                nothing_lost::gap_is_real(&self.journal, gap.from, gap.to)?;
+                sup.session.audience_mut().sent(conn, gap.to, 0);
+                self.count.one("gaps");
+                self.send(conn, Frame::Reply(Message::Gap(gap)));
+            }
+            let Some(sup) = &mut self.sup else { return Ok(()) };
+            let Some(record) = next else { return Ok(()) };
+            let size = size_of(&record.event);
+            let sent = sup.partly.get(&conn).filter(|(of, _)| *of == seq).map_or(0, |(_, sent)| *sent);
+            let piece = (size - sent).min(FRAME);
+            if sent + piece < size {
+                sup.partly.insert(conn, (seq, sent + piece));
+                sup.session.audience_mut().sent(conn, seq - 1, piece);
+                self.send(conn, Frame::Piece(piece as u64));
+            } else {
+                sup.partly.remove(&conn);
+                sup.session.audience_mut().sent(conn, seq, piece);
+                let told = sup.own.get(&seq) == Some(&conn);
+                let record = if told { std::sync::Arc::new(without_own(&record)) } else { record };
+                self.most_sent = self.most_sent.max(seq);
+                self.send(conn, Frame::Event(record, piece as u64));
+                after = seq;
+            }
+            let Some(sup) = &self.sup else { return Ok(()) };
+            if after >= head || sup.session.audience().credit(conn) <= 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `kill -9`: sockets break, the kernel goes with its lifeline, what was not kept is gone.
+    pub(crate) fn supervisor_dies(&mut self, when: &'static str) -> Check {
+        self.tell("CRASH", || format!("the supervisor is killed {when}"));
+        self.count.one("crashes");
+        if self.model.running.is_some() {
+            self.count.one("crashes under a running eval");
+        }
+        self.supervisor_ends();
+        hold!("nothing_lost", self.most_sent as usize <= self.journal.durable, "event {} was sent and is lost", self.most_sent);
+        if self.journal.rows.len() > self.journal.durable {
+            self.count.one("crashes that lost what was not yet kept");
+            self.forget_after(self.journal.durable, false);
+        }
+        Ok(())
+    }
+
+    /// The journal loses its end. `kept`: it had been safe, so that nobody can know what was in it any more.
+    pub(crate) fn forget_after(&mut self, len: usize, kept: bool) {
+        let lost = self.journal.truncate(len);
+        for record in &lost {
+            self.once.forget_request(record);
+            if kept {
+                self.once.forget(&self.model, record);
+            }
+        }
+        self.most_sent = self.most_sent.min(len as Seq);
+        self.model = Model::replay(self.journal.rows.iter().map(|r| &*r.record));
+    }
+
+    fn supervisor_ends(&mut self) {
+        self.sup = None;
+        self.kernel = None;
+        self.unfenced = false;
+        for conn in self.links.iter().filter(|(_, l)| l.open).map(|(c, _)| *c).collect::<Vec<_>>() {
+            self.breaks(conn);
+        }
+    }
+}
+
+/// The submitter knows what it said.
+fn without_own(record: &Record) -> Record {
+    let mut record = record.clone();
+    if let Event::Accepted(e) = &mut record.event {
+        (e.by, e.code, e.hash) = (None, None, None);
+    }
+    record
+}
+
+/// About what an event takes on the wire.
+fn size_of(event: &Event) -> usize {
+    40 + match event {
+        Event::Output(Written { runs, .. }) => runs.iter().map(|r| r.data.0.len()).sum(),
+        Event::Display(e) => e.data.values().map(|b| b.0.len()).sum(),
+        Event::Accepted(e) => e.code.as_ref().map_or(0, |c| c.len()),
+        _ => 0,
+    }
+}
