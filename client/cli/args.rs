@@ -21,7 +21,7 @@ Ctrl-D detaches and leaves everything running. `rialto kill work` ends it.
 
 /// One bridge to every REPL: sessions that outlive every connection.
 #[derive(Debug, Parser)]
-#[command(name = "rialto", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(name = "rialto", version, about, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,

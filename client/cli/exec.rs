@@ -6,7 +6,7 @@ use crate::exit::{self, Failure};
 use crate::local::Place;
 use crate::render::Screen;
 use crate::stdin::{Got, Stdin};
-use crate::{paint, target};
+use crate::{paint, reach, target};
 use rialto_client::protocol::event::{Asked, Event};
 use rialto_client::protocol::message::{Escalate, Input, Interrupt, Open, Submit};
 use rialto_client::protocol::{Code, EvalId, Message, Outcome, Record, SessionId, Show, codec};
@@ -44,12 +44,14 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
         // It may have run long ago: submitting says whether, and its events are read from where they began.
         (Some(_), Some(_)) => {
             let mut asker = place.open(open.clone(), "exec", Start::Detached)?;
+            reach::first(&mut asker).await?;
             asker.request(submit(eval, &source)).await?;
             asker.leave().await;
             Start::Eval(eval)
         }
     };
     let mut session = place.open(open, "exec", start)?;
+    reach::first(&mut session).await?;
     let Source { code, show, argv, stdin_is_code } = source;
     let options = EvalOptions { id: Some(eval), show, argv: Some(argv), ..EvalOptions::default() };
     let mut follow = Follow::new(&args, stdin_is_code);
@@ -62,11 +64,11 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
 /// Submits, says how to find it again, and goes.
 async fn detached(place: &Place, open: Open, eval: EvalId, source: Source) -> Result<u8, Failure> {
     let mut session = place.open(open, "exec", Start::Detached)?;
+    let connected = reach::first(&mut session).await?;
     let Message::EvalInfo(info) = session.request(submit(eval, &source)).await? else {
         return Err(Failure::internal("the submit was answered by something else".to_owned()));
     };
-    let name = session.connected().await.ok().and_then(|c| c.opened.name).map(|n| n.to_string());
-    let name = name.or_else(|| session.id().map(ToString::to_string)).unwrap_or_default();
+    let name = connected.opened.name.map_or_else(|| connected.opened.session.to_string(), |n| n.to_string());
     session.leave().await;
     let mut screen = Screen::new();
     screen.line(&format!("{name}#{}", info.n))?;
@@ -280,6 +282,10 @@ impl Follow {
     }
 
     fn asked(&mut self, run: &mut EvalRun<'_>, asked: &Asked) -> Result<(), Failure> {
+        // Where nobody types, a prompt is output like any other: to stdout, as the language does.
+        if asked.line && !asked.secret && !self.json && (self.stdin_is_code || !std::io::stdin().is_terminal()) {
+            self.screen.prompt(&asked.prompt)?;
+        }
         if self.stdin_is_code {
             return answer(run, asked, None);
         }

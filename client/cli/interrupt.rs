@@ -16,6 +16,14 @@ const STEP: Duration = Duration::from_secs(2);
 pub(crate) async fn run(place: &PlaceArgs, args: &InterruptArgs) -> Result<u8, Failure> {
     let which = args.eval.as_deref().map(reach::eval).transpose()?;
     let place = Place::of(place)?;
+    if let Some(home) = place.home() {
+        let session = home.session(&home.resolve(&args.session)?);
+        // A supervisor would have to be started to say the same.
+        if session.ended() && !session.lives()? {
+            paint::talk(&format!("nothing runs in {}: it has ended", args.session));
+            return Ok(0);
+        }
+    }
     let mut reached = reach::existing(&place, &args.session, "interrupt", Start::Detached).await?;
     let name = reached.name();
     let session = &mut reached.session;
@@ -95,8 +103,8 @@ fn pending(name: &str, eval: &str, args: &InterruptArgs, wait: f64) -> String {
             after.as_secs_f64()
         ),
         None => format!(
-            "{eval} has not stopped after {wait} s; to end its kernel with it: rialto interrupt {name} {eval} --force-after 1",
-            eval = eval.trim_start_matches('#')
+            "{eval} has not stopped after {wait} s; to end its kernel with it: rialto interrupt {name} {} --force-after 1",
+            eval.trim_start_matches('#')
         ),
     }
 }
@@ -122,7 +130,7 @@ mod tests {
     fn what_did_not_stop_says_what_to_do_next() {
         let answer = InterruptAnswer { re: 0, eval: EvalId([1; 16]), verdict: Verdict::Pending, outcome: None };
         let (code, text) = said(&answer, "work", "#12", &args(None));
-        assert!(code == 1 && text.contains("rialto interrupt work 12 --force-after"), "{text}");
+        assert!(code == 1 && text.starts_with("#12 has") && text.contains("rialto interrupt work 12 --force-after"), "{text}");
         let (_, text) = said(&answer, "work", "#12", &args(Some(20)));
         assert!(text.contains("20 s after the interrupt"), "{text}");
     }

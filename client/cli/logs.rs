@@ -12,7 +12,7 @@ use crate::args::{LogsArgs, PlaceArgs};
 use crate::exit::{self, Failure};
 use crate::local::Place;
 use crate::{paint, reach};
-use rialto_bridge::home::SessionHome;
+use rialto_bridge::home::{HomeError, SessionHome};
 use rialto_bridge::journal::JournalError;
 use rialto_client::protocol::event::{Event, Record};
 use rialto_client::protocol::message::{Gap, Rewound};
@@ -25,7 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use transcript::Transcript;
 
 /// Between two looks whether somebody came back to a session without a supervisor.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What a history is made of.
 #[derive(Debug)]
@@ -96,10 +96,13 @@ impl Reader {
         let mut stored = Stored::new(here.journal());
         let mut told = false;
         loop {
+            // Looked at before the journal is: what was written until that end is in this turn.
+            let ended = here.ended();
             let turn = match stored.turn(&mut self.cursor, &mut self.until, self.follow) {
                 // Its supervisor is back, or it died before it wrote anything.
                 Err(JournalError::InUse(_)) => return Ok(Next::Again),
                 Err(JournalError::Missing(_)) if here.exists() => Vec::new(),
+                Err(JournalError::Missing(_)) => return Err(HomeError::Gone(here.id().clone()).into()),
                 turn => turn.map_err(|why| Failure::new(exit::UNAVAILABLE, why.to_string()))?,
             };
             let epoch = self.cursor.map_or(0, |cursor| cursor.epoch);
@@ -107,7 +110,7 @@ impl Reader {
             for item in &turn {
                 self.printer.item(item, epoch)?;
             }
-            if over && (!self.follow || here.ended()) {
+            if over && (!self.follow || ended) {
                 return Ok(Next::Done);
             }
             if over {

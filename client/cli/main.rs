@@ -40,6 +40,12 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(e) => return exit::usage(&e),
     };
+    // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
+    let args::ReplArgs { session, kernel, new, python } = &args.repl;
+    if args.command.is_some() && (session.is_some() || kernel.is_some() || *new || python.is_some()) {
+        let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
+        return exit::code(Err(Failure::usage(text)));
+    }
     // The supervisor is a process of its own and sets itself up.
     if let Some(Command::Supervise(args)) = &args.command {
         return supervise::run(args);

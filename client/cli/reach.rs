@@ -9,7 +9,7 @@ use rialto_client::{Connected, Incoming, Session, Start};
 use std::time::{Duration, Instant};
 
 /// A daemon that is being replaced is back within this. Whoever was never there is not waited for any longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session and what it said when it was reached.
 pub(crate) struct Reached {

@@ -35,6 +35,13 @@ impl Screen {
         Ok(())
     }
 
+    /// What a program asks, where no line editor shows it.
+    pub(crate) fn prompt(&mut self, prompt: &str) -> io::Result<()> {
+        self.out.write_all(prompt.as_bytes())?;
+        self.midline = !prompt.is_empty() && !prompt.ends_with('\n');
+        Ok(())
+    }
+
     /// A value, as the language's REPL shows it.
     pub(crate) fn value(&mut self, data: &Bundle) -> io::Result<()> {
         match plain(data) {

@@ -1,32 +1,50 @@
 //! `rialto restart SESSION`: a fresh kernel in the same session; what happened before stays readable.
 
 use crate::args::{PlaceArgs, SessionArgs};
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::local::Place;
 use crate::{paint, reach};
-use rialto_client::Start;
+use rialto_client::protocol::Seq;
+use rialto_client::protocol::event::{EndOfLife, Event, LifeEnded, LifeStarted};
+use rialto_client::{Incoming, Session, Start};
 
 pub(crate) async fn run(place: &PlaceArgs, args: &SessionArgs) -> Result<u8, Failure> {
     let place = Place::of(place)?;
     if let Some(home) = place.home() {
         let session = home.session(&home.resolve(&args.session)?);
         if session.ended() && !session.lives()? {
-            let text = format!("session {} has ended; `rialto {}` after `rialto rm` makes it anew", args.session, args.session);
-            return Err(Failure::new(crate::exit::ERROR, text));
+            let text =
+                format!("session {0} has ended; to begin anew under its name: rialto rm {0}, then rialto {0}", args.session);
+            return Err(Failure::new(exit::ERROR, text));
         }
     }
-    let mut reached = reach::existing(&place, &args.session, "restart", Start::Detached).await?;
+    // Attached, because the answer comes when the old kernel is gone, and the new one is an event.
+    let mut reached = reach::existing(&place, &args.session, "restart", Start::Tail(0)).await?;
     let name = reached.name();
-    reached.session.restart().await?;
-    // Who the new kernel is makes the sentence worth reading; that it is there was answered already.
-    let sentence = match reached.session.status().await {
-        Ok(status) => {
-            let kernel = status.info.map(|info| format!(" ({} {})", info.language, info.version)).unwrap_or_default();
-            format!("session {name} has a fresh kernel: life {}{kernel}", status.life)
-        }
-        Err(_) => format!("session {name} has a fresh kernel"),
-    };
+    let asked = reached.session.restart().await?;
+    let LifeStarted { life, kernel, .. } = fresh(&mut reached.session, asked).await?;
     reached.session.leave().await;
-    paint::talk(&sentence);
+    paint::talk(&format!("session {name} has a fresh kernel: life {life} ({} {})", kernel.language, kernel.version));
     Ok(0)
+}
+
+/// The life that follows the event a restart made, or is that event.
+async fn fresh(session: &mut Session, asked: Seq) -> Result<LifeStarted, Failure> {
+    loop {
+        match session.next().await {
+            Incoming::Event(record) if record.seq >= asked => match record.event {
+                Event::LifeStarted(started) => return Ok(started),
+                Event::LifeEnded(LifeEnded { why: EndOfLife::FailedStart | EndOfLife::Died, death, .. }) => {
+                    let why = death.failed_start.unwrap_or_default();
+                    return Err(Failure::new(exit::DIED, format!("the fresh kernel did not start: {}", why.trim_end())));
+                }
+                Event::SessionEnded(_) => {
+                    return Err(Failure::new(exit::ERROR, "the session was ended before its fresh kernel started"));
+                }
+                _ => {}
+            },
+            Incoming::Closed(why) => return Err(why.into()),
+            _ => {}
+        }
+    }
 }

@@ -191,6 +191,10 @@ impl Rpc {
 
     /// Sends what the lines ask for.
     fn requests(&mut self) {
+        // The first lines are the greeting's; what is asked is answered behind them.
+        if !self.track.greeted() {
+            return;
+        }
         while self.unsent.len() < MAX_UNSENT
             && self.listing.is_none()
             && let Some(line) = self.lines.next()

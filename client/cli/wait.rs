@@ -81,8 +81,13 @@ async fn end_of(session: &mut Session, n: EvalNumber) -> Result<Ended, Failure> 
 
 fn over(ended: &Ended) -> u8 {
     if ended.outcome != Outcome::Ok {
-        let why = ended.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        paint::talk(&format!("#{} ended {}{why}", ended.n, outcome(ended)));
+        let why = ended
+            .why
+            .as_ref()
+            .filter(|_| !matches!(ended.outcome, Outcome::Cancelled | Outcome::Lost))
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
+        paint::talk(&format!("#{} {}{why}", ended.n, outcome(ended)));
     }
     exit::of(ended)
 }
@@ -90,14 +95,14 @@ fn over(ended: &Ended) -> u8 {
 /// An outcome in words.
 pub(crate) fn outcome(ended: &Ended) -> String {
     match ended.outcome {
-        Outcome::Ok => "ok".to_owned(),
-        Outcome::Error => "with an error".to_owned(),
-        Outcome::Exit => format!("with exit({})", ended.code.unwrap_or(0)),
-        Outcome::Interrupted => "interrupted".to_owned(),
-        Outcome::Cancelled => "cancelled before it started".to_owned(),
-        Outcome::Died => "with its kernel, which died".to_owned(),
-        Outcome::Lost => "lost with its supervisor; how far it came is not known".to_owned(),
-        Outcome::NotRun => "without having run".to_owned(),
-        Outcome::Unknown => "in a way this version does not know".to_owned(),
+        Outcome::Ok => "ended".to_owned(),
+        Outcome::Error => "ended with an error".to_owned(),
+        Outcome::Exit => format!("ended with exit({})", ended.code.unwrap_or(0)),
+        Outcome::Interrupted => "was interrupted".to_owned(),
+        Outcome::Cancelled => "was cancelled before it started".to_owned(),
+        Outcome::Died => "died with its kernel".to_owned(),
+        Outcome::Lost => "was lost with its supervisor; how far it came is not known".to_owned(),
+        Outcome::NotRun => "never ran".to_owned(),
+        Outcome::Unknown => "ended in a way this version does not know".to_owned(),
     }
 }

@@ -179,8 +179,10 @@ impl<W: Write> Transcript<W> {
         self.fresh_line()?;
         if ended.outcome != Outcome::Ok {
             let by = ended.by.as_ref().map(|by| format!(", by {}", who(by))).unwrap_or_default();
-            let why = ended.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            self.timed(wall_ms, &format!("#{} ended {}{by}{why}", ended.n, wait::outcome(ended)))?;
+            // Of a cancelled one and a lost one the outcome says it all.
+            let why = ended.why.as_ref().filter(|_| !matches!(ended.outcome, Outcome::Cancelled | Outcome::Lost));
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            self.timed(wall_ms, &format!("#{} {}{by}{why}", ended.n, wait::outcome(ended)))?;
         }
         if ended.fresh_state {
             self.note(&format!("#{} was the first in a fresh kernel: what earlier evals made was gone", ended.n))?;
@@ -272,3 +274,6 @@ fn life_ended(e: &LifeEnded) -> String {
     };
     format!("life {} ended: {why}{by}{how}", e.life)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::args::{PlaceArgs, ReplArgs};
 use crate::exit::Failure;
 use crate::local::Place;
 use crate::render::Screen;
-use crate::{paint, target};
+use crate::{paint, reach, target};
 use editor::{Keyboard, Kind, Read, Typed};
 use incoming::Others;
 use rialto_client::protocol::event::Asked;
@@ -121,7 +121,7 @@ enum Next {
 impl Repl {
     /// Says where we are, and who else is.
     async fn greet(&mut self, place: &Place) -> Result<(), Failure> {
-        let connected = self.session.connected().await?;
+        let connected = reach::first(&mut self.session).await?;
         let greeted = &connected.greeted;
         self.name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
         self.catching_up = connected.attached.as_ref().map_or(0, |a| a.head);
