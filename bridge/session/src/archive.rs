@@ -38,7 +38,7 @@ pub struct EvalFacts {
 pub const fn stops_group(outcome: Outcome, code: Option<i32>) -> bool {
     match outcome {
         Outcome::Ok | Outcome::Cancelled | Outcome::NotRun => false,
-        Outcome::Exit => !matches!(code, None | Some(0)),
+        Outcome::Exit => !matches!(code, None | Some(0)) || cfg!(mutant = "every_exit_stops_its_group"),
         Outcome::Error | Outcome::Interrupted | Outcome::Died | Outcome::Lost | Outcome::Unknown => true,
     }
 }

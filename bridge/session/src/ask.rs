@@ -19,7 +19,7 @@ impl Turn<'_> {
             return;
         };
         let of = running.client;
-        if self.s.state.asks.len() >= MAX_ASKS {
+        if self.s.state.asks.len() >= MAX_ASKS && !cfg!(mutant = "questions_have_no_end") {
             self.out.push(Output::Kernel(KernelCommand::Input { ask: ask.ask, data: Vec::new(), eof: true }));
             return;
         }
@@ -32,7 +32,7 @@ impl Turn<'_> {
             return self.carried(conn, m.re, seq);
         }
         let asked = self.s.state.asks.iter().find(|a| a.ask == m.ask).cloned();
-        let stale = m.life.is_some_and(|life| life != self.s.state.life);
+        let stale = m.life.is_some_and(|life| life != self.s.state.life) && !cfg!(mutant = "answer_reaches_another_life");
         let Some(asked) = asked.filter(|_| !stale) else {
             let text = format!("nothing is being read under number {}: it was answered, or its eval ended", m.ask);
             return self.error(conn, m.re, Code::NoSuchAsk, text);

@@ -16,8 +16,8 @@ impl Turn<'_> {
         matches!(self.s.phase, Phase::Ready)
             && (self.s.state.running.is_none() || cfg!(mutant = "two_at_once"))
             && fenced
-            && self.s.queries.none_open()
-            && self.s.stalled.is_none()
+            && (self.s.queries.none_open() || cfg!(mutant = "eval_starts_during_a_query"))
+            && (self.s.stalled.is_none() || cfg!(mutant = "eval_starts_on_a_full_disk"))
     }
 
     /// Whatever the last input made possible.

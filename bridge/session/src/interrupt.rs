@@ -114,7 +114,7 @@ impl Turn<'_> {
             self.set_timer(Timer::AnswerBy(number), ms);
         }
         // A request that was carried out before a reconnect is not carried out twice.
-        if self.archive.request(&m.id).is_some() {
+        if self.archive.request(&m.id).is_some() && !cfg!(mutant = "interrupt_is_carried_out_twice") {
             return;
         }
         self.s.interrupts.asker = Some((self.who(conn), m.id));
@@ -194,6 +194,9 @@ impl Turn<'_> {
 
     /// The kernel is gone: so is every signal that was under way to it.
     pub(crate) fn forget_signals(&mut self) {
+        if cfg!(mutant = "fence_outlives_its_kernel") {
+            return;
+        }
         self.s.interrupts.fence = None;
         self.s.interrupts.sent_to = None;
     }

@@ -182,7 +182,7 @@ impl Turn<'_> {
     }
 
     pub(crate) fn kernel_end_timed_out(&mut self, life: Life) {
-        if self.s.phase.ending() && self.this_life() == Some(life) {
+        if self.s.phase.ending() && self.this_life() == Some(life) && !cfg!(mutant = "stubborn_kernel_is_not_killed") {
             self.out.push(Output::Kernel(KernelCommand::Interrupt(Step::Kill)));
         }
     }

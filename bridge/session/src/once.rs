@@ -13,8 +13,8 @@ pub fn hash(code: &str, show: Show, argv: Option<&[String]>) -> CodeHash {
         h.update(bytes);
     };
     part(code.as_bytes());
-    part(if show == Show::Value { b"v" } else { b"n" });
-    for arg in argv.unwrap_or_default() {
+    part(if show == Show::Value || cfg!(mutant = "show_is_not_hashed") { b"v" } else { b"n" });
+    for arg in argv.filter(|_| !cfg!(mutant = "arguments_are_not_hashed")).unwrap_or_default() {
         part(arg.as_bytes());
     }
     h.finalize().into()

@@ -87,7 +87,9 @@ impl Turn<'_> {
             return;
         }
         self.out.push(Output::Kernel(KernelCommand::Interrupt(Step::Interrupt)));
-        self.raise_fence();
+        if !cfg!(mutant = "query_interrupt_is_not_fenced") {
+            self.raise_fence();
+        }
     }
 
     /// Whatever was asked before the fence will not be answered any more.

@@ -70,18 +70,18 @@ impl Turn<'_> {
 
     fn may_accept(&self, m: &Submit) -> Result<(), (Code, String)> {
         let s = &self.s.state;
-        if s.ended || self.s.phase.session_is_ending() {
+        if (s.ended || self.s.phase.session_is_ending()) && !cfg!(mutant = "ended_session_accepts") {
             let text = "the session has ended: it can be read, not run; start another".to_owned();
             return Err((Code::SessionEnded, text));
         }
-        if let Some(why) = &self.s.stalled {
+        if let Some(why) = self.s.stalled.as_ref().filter(|_| !cfg!(mutant = "full_disk_accepts")) {
             return Err((Code::DiskFull, format!("nothing new starts while the session is stalled: {why}")));
         }
         if m.code.len() > limits::MAX_CODE {
             let text = format!("the code is {} bytes; one eval takes at most {}", m.code.len(), limits::MAX_CODE);
             return Err((Code::CodeTooLarge, text));
         }
-        if s.queue.len() >= limits::MAX_QUEUE {
+        if s.queue.len() >= limits::MAX_QUEUE && !cfg!(mutant = "queue_has_no_end") {
             let text =
                 format!("{} evals wait already, the most this session queues; try again when some have ended", s.queue.len());
             return Err((Code::QueueFull, text));

@@ -72,7 +72,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Makes a journal where there is none. Its file, and those beside it, are its owner's alone.
+    /// Makes a journal where there is none. Its file, and those beside it, are its owner's alone. Its reserve is not set aside
+    /// yet: that waits for the disk, which a session's start should not (see [`Journal::restore_reserve`]).
     ///
     /// # Errors
     /// [`JournalError::Exists`], [`JournalError::Full`], or what the file system says.
@@ -119,7 +120,6 @@ impl Journal {
             fault: RefCell::new(None),
         };
         journal.recover()?;
-        journal.restore_reserve();
         Ok(journal)
     }
 

@@ -117,7 +117,7 @@ impl Journal {
             }
             Ok(())
         };
-        take("last IS NOT NULL AND out_bytes > 131072 AND n >= ?1", 0, 0)?;
+        take("out_bytes > 131072 AND n >= ?1", 0, 0)?;
         take("last IS NOT NULL AND out_bytes > 0 AND n >= ?1", 0, 0)?;
         take("last IS NOT NULL AND typed > 0 AND n >= ?1", 0, 0)?;
         take("n > ?1", self.meta("rowless")?, ROWS)?;

@@ -91,12 +91,13 @@ impl Driver {
         for keep in self.batch.drain(..) {
             match keep {
                 Keep::Record { record, body, conn } => {
+                    self.since_trim += body.len();
                     let own = conn.and_then(|conn| shorter(&record).map(|own| (conn, own)));
                     self.tail.push(Entry { seq: record.seq, kind: kind::event_kind(&record.event), body, own });
                 }
                 // The tail may hold what was redacted, and cannot hold a giant.
                 Keep::Stored { .. } | Keep::Redact(_) => clear = true,
-                Keep::Piece(_) => {}
+                Keep::Piece(piece) => self.since_trim += piece.bytes.len(),
             }
         }
         if clear {

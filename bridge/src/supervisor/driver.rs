@@ -18,7 +18,6 @@ use rialto_protocol::{Life, Message, Who, limits};
 use rialto_session::{ConnId, Input, Output, Session, StoredValue};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -37,8 +36,10 @@ const HANDSHAKE_US: u64 = 10_000_000;
 const QUIET_US: u64 = 300_000;
 /// A client that gives no credit for so long is told how far it is behind. Microseconds.
 const BEHIND_US: u64 = 1_000_000;
-/// Rows that one step of retention removes.
-const TRIM_ROWS: usize = 512;
+/// Rows that one step of retention removes: more bytes than [`TRIM_EVERY`] where they are full, or a flood would win.
+const TRIM_ROWS: usize = 256;
+/// A step is taken whenever the journal has grown by so much. Bytes.
+const TRIM_EVERY: usize = 4 * 1024 * 1024;
 
 /// Everything a running supervisor has.
 pub(crate) struct Driver {
@@ -52,7 +53,8 @@ pub(crate) struct Driver {
     pub(super) budget: u64,
     /// Where the kernel's process is noted down, for whoever must clean up after us.
     pub(super) note_kernel: Box<dyn FnMut(u32)>,
-    pub(super) socket: PathBuf,
+    /// Finds the place of the socket anew and listens there: the folder may have gone, or another one have become the right one.
+    pub(super) bind_again: Box<dyn FnMut() -> Result<UnixListener, Fatal>>,
     pub(super) listener: UnixListener,
     pub(super) terminate: Signal,
     pub(super) rebind: Signal,
@@ -74,6 +76,8 @@ pub(crate) struct Driver {
     pub(super) stalled: bool,
     /// A batch waits for space on the disk.
     pub(super) blocked: bool,
+    /// Bytes recorded since retention last looked.
+    pub(super) since_trim: usize,
     pub(super) ending: Option<Ending>,
 }
 
@@ -149,6 +153,12 @@ impl Driver {
         }
         if let Some(fault) = self.journal.take_fault() {
             return Err(fault.into());
+        }
+        // A flood leaves no quiet moment: it is trimmed as it comes.
+        if self.since_trim > TRIM_EVERY && !self.stalled {
+            self.since_trim = 0;
+            self.journal.restore_reserve();
+            self.journal.trim_step(self.budget, TRIM_ROWS)?;
         }
         self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US);
         Ok(())
@@ -372,7 +382,7 @@ impl Driver {
             self.connections.values_mut().for_each(|connection| connection.say(0, &goaway));
         }
         if self.rebind.poll_recv(cx).is_ready() {
-            match UnixListener::bind(&self.socket) {
+            match (self.bind_again)() {
                 Ok(listener) => self.listener = listener,
                 Err(e) => tracing::warn!(error = %e, "the socket could not be bound again"),
             }

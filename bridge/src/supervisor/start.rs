@@ -60,7 +60,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         launch,
         budget: budget(),
         note_kernel: note(&place),
-        socket: socket.clone(),
+        bind_again: bind_again(dir),
         listener,
         terminate,
         rebind,
@@ -78,6 +78,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         deferred: VecDeque::new(),
         stalled: false,
         blocked: false,
+        since_trim: 0,
         ending: None,
     };
     driver.begin(&spec, fresh)?;
@@ -139,6 +140,14 @@ fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {
         if let Err(e) = home::leftover::note(&place, pid) {
             tracing::warn!(error = %e, "the kernel's process could not be noted down");
         }
+    })
+}
+
+fn bind_again(dir: &Path) -> Box<dyn FnMut() -> Result<UnixListener, Fatal>> {
+    let dir = dir.to_owned();
+    Box::new(move || {
+        let (_, place) = Home::of_session(&dir)?;
+        UnixListener::bind(place.socket()?).map_err(system("bind the session's socket"))
     })
 }
 

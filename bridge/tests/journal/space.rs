@@ -83,7 +83,9 @@ fn the_middle_goes_first_then_the_rest_and_the_session_and_its_ids_never() {
     assert!(
         matches!(left[..], [Event::Created(_), Event::EpochStarted(_), Event::Accepted(ref a)] if a.n == 4 && a.code.is_some())
     );
-    assert_eq!(of(&journal, 4), 100, "what runs is never touched");
+    assert_eq!(of(&journal, 4), 12, "what runs keeps the ends of its output");
+    let ends: Vec<u64> = kinds(&journal).into_iter().map(|(seq, _)| seq).filter(|seq| (310..411).contains(seq)).collect();
+    assert_eq!((ends.first(), ends.last()), (Some(&310), Some(&409)), "{ends:?}");
     for n in 1..=4 {
         assert_eq!(journal.eval(&EvalId(id(n))).unwrap().last.is_some(), n < 4);
     }
@@ -139,6 +141,7 @@ fn on_a_full_disk_the_reserve_lets_ends_through() {
     std::fs::write(&filler, vec![1; 1 << 20]).unwrap();
     let path = small.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
+    assert!(journal.restore_reserve());
     session(&mut journal);
     put(&mut journal, accepted(1, "flood()"));
     journal.commit().unwrap();
