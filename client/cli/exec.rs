@@ -52,6 +52,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     };
     let mut session = place.open(open, "exec", start)?;
     reach::first(&mut session).await?;
+    if args.eval_id.is_some() {
+        // What ran under this id is shown to whoever means the same code, and to nobody else: refused comes first.
+        session.request(submit(eval, &source)).await?;
+    }
     let Source { code, show, argv, stdin_is_code } = source;
     let options = EvalOptions { id: Some(eval), show, argv: Some(argv), ..EvalOptions::default() };
     let mut follow = Follow::new(&args, stdin_is_code);
