@@ -1,0 +1,13 @@
+//! A user's machine in a folder, and what runs on it.
+
+mod processes;
+mod run;
+mod terminal;
+mod wait;
+mod world;
+
+pub(crate) use run::{Running, Said};
+#[allow(unused_imports)]
+pub(crate) use terminal::Terminal;
+pub(crate) use wait::{until, until_or};
+pub(crate) use world::World;

@@ -1,0 +1,118 @@
+//! A terminal with a shell in it, and somebody who types and looks: tmux on a socket of its own.
+
+use super::wait::until_or;
+use super::world::World;
+use std::process::Command;
+
+#[derive(Debug)]
+pub(crate) struct Terminal<'w> {
+    world: &'w World,
+    name: String,
+}
+
+impl<'w> Terminal<'w> {
+    /// A shell in a window of 100 x 30.
+    pub(crate) fn new(world: &'w World) -> Self {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let name = format!("t{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let terminal = Self { world, name };
+        terminal.tmux(&["new-session", "-d", "-x", "100", "-y", "30", "PS1='$ ' exec sh"]);
+        terminal.wait_for("$");
+        terminal
+    }
+
+    /// A terminal in which this was typed.
+    #[track_caller]
+    pub(crate) fn open(world: &'w World, line: &str) -> Self {
+        let terminal = Self::new(world);
+        terminal.type_line(line);
+        terminal
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.world.command("tmux");
+        command.env("TMUX_TMPDIR", self.world.dir()).args(["-L", &self.name, "-f", "/dev/null"]);
+        command
+    }
+
+    #[track_caller]
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = self.command().args(arguments).output().expect("tmux is there");
+        assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Types text, and Enter.
+    #[track_caller]
+    pub(crate) fn type_line(&self, text: &str) {
+        self.type_text(text);
+        self.keys(&["Enter"]);
+    }
+
+    #[track_caller]
+    pub(crate) fn type_text(&self, text: &str) {
+        if !text.is_empty() {
+            self.tmux(&["send-keys", "-l", "--", text]);
+        }
+    }
+
+    /// Presses keys by tmux's names: `C-c`, `C-d`, `Up`, `Tab`.
+    #[track_caller]
+    pub(crate) fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    /// Pastes as a terminal does: bracketed where the program asked for it.
+    #[track_caller]
+    pub(crate) fn paste(&self, text: &str) {
+        self.tmux(&["set-buffer", "--", text]);
+        self.tmux(&["paste-buffer", "-p"]);
+    }
+
+    #[track_caller]
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+    }
+
+    /// What stands on the screen, without the empty rest of lines and screen.
+    #[track_caller]
+    pub(crate) fn screen(&self) -> String {
+        let text = self.tmux(&["capture-pane", "-p"]);
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        lines.join("\n").trim_end().to_owned()
+    }
+
+    /// Waits until the screen ends with these lines: the place where somebody would type next.
+    #[track_caller]
+    pub(crate) fn shows(&self, lines: &[&str]) {
+        let wanted = lines.join("\n");
+        let ends = || self.screen().ends_with(&wanted).then_some(());
+        until_or("the screen to end so", ends, || format!("wanted\n{wanted}\nthe screen\n{}", self.screen()));
+    }
+
+    /// Waits until this stands somewhere on the screen.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, text: &str) {
+        let seen = || self.screen().contains(text).then_some(());
+        until_or(&format!("{text:?}"), seen, || format!("the screen\n{}", self.screen()));
+    }
+
+    /// What runs in front in this terminal, by its process.
+    #[track_caller]
+    pub(crate) fn front(&self, name: &str) -> i32 {
+        let tty = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        let listing = self.world.command("ps").args(["-t", tty.trim(), "-o", "pid=,comm="]).output().unwrap().stdout;
+        let listing = String::from_utf8_lossy(&listing).into_owned();
+        let lines = listing.lines().filter_map(|line| line.trim().split_once(' '));
+        let pids: Vec<i32> =
+            lines.filter(|(_, comm)| comm.trim().ends_with(name)).filter_map(|(pid, _)| pid.parse().ok()).collect();
+        assert_eq!(pids.len(), 1, "one {name} in\n{listing}");
+        pids[0]
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        let _ = self.command().arg("kill-server").output();
+    }
+}
