@@ -59,7 +59,12 @@ impl From<ErrorReply> for Failure {
             ) => ERROR,
             _ => UNAVAILABLE,
         };
-        Self::new(code, e.text)
+        // What the bridge cannot know: how this program's user goes on.
+        let next = match e.known() {
+            Some(Code::SessionEnded) => " (rialto rm SESSION frees its name)",
+            _ => "",
+        };
+        Self::new(code, format!("{}{next}", e.text))
     }
 }
 

@@ -73,6 +73,7 @@ pub async fn ensure(home: &Home, open: &Open, who: &str, how: &Spawn) -> Result<
     let re = open.re;
     if let Some(create) = &open.create {
         sound(create).map_err(|why| ErrorReply::new(re, Code::BadMessage, why))?;
+        known_kernel(&create.kernel).map_err(|why| ErrorReply::new(re, Code::UnknownKernel, why))?;
     }
     let until = Instant::now() + LIMIT;
     // More than once, because a session may end and be deleted between being found and being reached.
@@ -140,6 +141,16 @@ fn claim(home: &Home, text: &str, create: &Create, who: &str) -> Result<Claimed,
 }
 
 /// What a client wrote is about to become files and a process.
+/// Told before anything is made: a session of a kernel that nobody knows would be a name taken for nothing.
+fn known_kernel(kernel: &str) -> Result<(), String> {
+    let known = rialto_kernels::known();
+    if known.iter().any(|k| k.name == kernel) {
+        return Ok(());
+    }
+    let names: Vec<&str> = known.iter().map(|k| k.name.as_ref()).collect();
+    Err(format!("there is no kernel {kernel:?}; known are: {}", names.join(", ")))
+}
+
 fn sound(create: &Create) -> Result<(), String> {
     let Create { kernel, program, cwd, env, .. } = create;
     if kernel.is_empty() || kernel.len() > limits::MAX_LABEL {

@@ -107,10 +107,13 @@ impl Driver {
         if let Some(life) = kernel {
             self.start_kernel(life);
         }
-        let epoch = self.clock.epoch_after(self.session.epoch());
-        let mut out = Vec::new();
-        self.session.begin_epoch(self.clock.now(), epoch, Some(created(spec)), &mut out);
-        self.take(out);
+        // A session that has ended is read, not begun: nothing comes after its last event.
+        if !self.session.ended() {
+            let epoch = self.clock.epoch_after(self.session.epoch());
+            let mut out = Vec::new();
+            self.session.begin_epoch(self.clock.now(), epoch, Some(created(spec)), &mut out);
+            self.take(out);
+        }
         self.inputs.push_front(Input::Up { kernel });
         Ok(())
     }
