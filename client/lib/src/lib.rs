@@ -16,7 +16,7 @@
 //! | when does it reconnect, and when does it give up? | `reconnect.rs` |
 //! | how does it notice a dead link? | `keepalive.rs` |
 //!
-//! This crate never knows a terminal, a home directory, an environment variable, or where a session lives: that is its
+//! This crate will never know a terminal, a home directory, an environment variable, or where a session lives: that is its
 //! [`Connect`]or's business.
 
 mod core;
