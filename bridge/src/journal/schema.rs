@@ -55,21 +55,60 @@ pub(super) const PAGE_SIZE: i64 = 2048;
 /// also fewer writes in all. 8 MiB cost a third less processor time per commit than 2 MiB.
 pub(super) const LOG: i64 = 8 * 1024 * 1024;
 
-/// Makes the file, readable by its owner alone, and everything in it.
+/// Makes the file, readable by its owner alone, and everything in it. It is made beside its place and moved there whole: a
+/// supervisor that is killed while it makes its journal leaves none, and not one that nobody can ever open.
 pub(super) fn create(path: &Path) -> Result<Connection, JournalError> {
+    let beside = path.with_extension("new");
+    let made = if path.symlink_metadata().is_ok() {
+        Err(JournalError::Exists(path.to_owned()))
+    } else {
+        make(&beside).and_then(|()| std::fs::rename(&beside, path).map_err(|e| JournalError::of_io(path, &e)))
+    };
+    if made.is_err() {
+        // What could not be finished takes no space; the next attempt would remove it as well.
+        let _ = remove(&beside);
+    }
+    made?;
+    let fail = |e: rusqlite::Error| JournalError::of(path, &e);
+    let db = connect(path, false).map_err(fail)?;
+    settle(&db, Durability::Process).map_err(fail)?;
+    Ok(db)
+}
+
+/// Makes a whole journal in a file that nobody opens under this name.
+fn make(path: &Path) -> Result<(), JournalError> {
     use std::os::unix::fs::OpenOptionsExt;
+    let io = |e: std::io::Error| JournalError::of_io(path, &e);
+    remove(path).map_err(io)?;
     // SQLite gives its side files the mode of the main one, so this is the one place that decides it.
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| JournalError::of_io(path, &e))?;
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
     let fail = |e: rusqlite::Error| JournalError::of(path, &e);
     let db = connect(path, false).map_err(fail)?;
     // Both are part of the file's layout: they count only before the first table.
     db.pragma_update(None, "page_size", PAGE_SIZE).map_err(fail)?;
     db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(fail)?;
-    settle(&db, Durability::Process).map_err(fail)?;
-    // One transaction: a file is a whole journal or, without its application id, none at all.
+    // Nothing waits for the disk before the whole file does.
+    db.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(fail)?;
+    db.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
     db.execute_batch(&format!("BEGIN;{TABLES}PRAGMA application_id={APPLICATION};PRAGMA user_version={KNOWN};COMMIT;"))
         .map_err(fail)?;
-    Ok(db)
+    // Closing moves the log into the file and removes it.
+    db.close().map_err(|(_, e)| fail(e))?;
+    file.sync_data().map_err(io)
+}
+
+/// Removes what a making that was cut short has left.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let with = |tail: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(tail);
+        match std::fs::remove_file(name) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    };
+    ["", "-wal", "-shm", "-journal"].into_iter().try_for_each(with)
 }
 
 /// Opens a file that is there, and looks at it before anything in it is touched.
