@@ -7,6 +7,10 @@ use crate::source::{File, code, files, lines_with};
 const SLEEPERS: &[(&str, &str)] = &[
     ("client/lib/tests/story/driver.rs", "a connection that takes its time, on a clock that only the test moves"),
     ("tests/e2e/common/wait.rs", "screens, files and processes of other programs tell nobody that they changed"),
+    (
+        "tests/chaos/processes.rs",
+        "looks at what other processes do and nobody announces; and measures over a window what did not happen in it",
+    ),
 ];
 
 fn sleeps(file: &File) -> Vec<String> {

@@ -1,0 +1,33 @@
+//! What happens when real processes die, disks fill and strangers come: the real binary, a real Python, real signals.
+//!
+//! Every scenario has a name and a seed, ends all processes it started also when it fails, and is checked by the same page
+//! ([`promises`]): nothing lost, nothing doubled, nothing reordered, no orphan. `RIALTO_LONG=1` runs the large amounts.
+//!
+//! | file | what dies, or who comes |
+//! |---|---|
+//! | `serve_dies.rs` | the daemon, a client, a terminal |
+//! | `supervisor_dies.rs` | the supervisor, at every point of its work |
+//! | `disk_fills.rs` | the space below the journal |
+//! | `many_come.rs` | twenty who want the same name |
+//! | `another_user.rs` | somebody else on the same machine |
+//! | `nobody_comes.rs` | nobody: what an idle session costs |
+//! | `one_stalls.rs` | a client that does not read, and everybody's memory |
+//! | `processes_stop.rs` | a process that stops and goes on, a folder that is wiped, a shutdown |
+//! | `hostile/` | peers that send anything at all |
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
+
+mod client;
+mod dice;
+mod processes;
+mod promises;
+mod raw;
+mod serve_dies;
+mod supervisor_dies;
+mod table;
+mod world;
+
+/// Larger amounts.
+fn long() -> bool {
+    std::env::var_os("RIALTO_LONG").is_some()
+}

@@ -1,0 +1,232 @@
+//! Folders of its own, the real binary in them, and the end of everything that was started there.
+
+use crate::client::Client;
+use crate::processes::{self, Process, process, signal, until};
+use crate::promises::Story;
+use nix::sys::signal::Signal;
+use rialto_bridge::home::{Home, SessionHome};
+use rialto_bridge::journal::{Journal, Stored};
+use rialto_bridge::router::Spawn;
+use rialto_client::Start;
+use rialto_protocol::message::{Create, Open};
+use rialto_protocol::{RequestId, codec};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub(crate) const RIALTO: &str = env!("CARGO_BIN_EXE_rialto");
+/// A test that hangs must end its processes itself: whoever ends it from outside does not know them.
+const HANGS: Duration = Duration::from_secs(150);
+
+/// Plays a scenario on a runtime of its own, and fails it where it hangs.
+pub(crate) fn play<T>(scenario: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(HANGS, scenario).await.expect("the scenario hangs") })
+}
+
+/// One machine's worth of sessions.
+pub(crate) struct World {
+    temp: TempDir,
+    pub(crate) home: Home,
+    pub(crate) spawn: Spawn,
+    next: u8,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With more in the supervisors' environment.
+    pub(crate) fn with(environment: &[(&str, &str)]) -> Self {
+        let temp = tempfile::Builder::new().prefix("chaos-").tempdir().unwrap();
+        let state = temp.path().join("state");
+        Self::at(temp, &state, environment)
+    }
+
+    /// With the state folder in a place of the caller's choice.
+    pub(crate) fn at(temp: TempDir, state: &Path, environment: &[(&str, &str)]) -> Self {
+        let home = Home::at(state, &temp.path().join("run")).unwrap();
+        let mut env = vec![
+            ("RIALTO_STATE_DIR".into(), home.state().into()),
+            ("RIALTO_RUNTIME_DIR".into(), home.runtime().into()),
+            ("RIALTO_LOG".into(), "warn".into()),
+        ];
+        env.extend(environment.iter().map(|(key, value)| (key.into(), value.into())));
+        let spawn = Spawn { exe: RIALTO.into(), args: vec!["supervise".into()], env, scope: false };
+        Self { temp, home, spawn, next: 0 }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.temp.path().join(name)
+    }
+
+    /// Where code that really runs says so.
+    pub(crate) fn truth(&self) -> PathBuf {
+        self.path("truth")
+    }
+
+    /// The binary, in this world.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(RIALTO);
+        command.args(arguments).envs(self.spawn.env.iter().map(|(key, value)| (key, value)));
+        command.env_remove("RIALTO_AT").stdin(Stdio::null()).current_dir(self.temp.path());
+        command
+    }
+
+    /// What its stdout says, once it has ended well.
+    pub(crate) async fn say(&self, arguments: &[&str]) -> String {
+        let mut command = tokio::process::Command::from(self.command(arguments));
+        let out = command.kill_on_drop(true).output().await.unwrap();
+        assert!(out.status.success(), "rialto {arguments:?}: {}: {}", out.status, String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// A request for the session of a name, made where it is not there.
+    pub(crate) fn open(&mut self, name: &str) -> Open {
+        self.next += 1;
+        let create = Create {
+            id: RequestId([self.next; 16]),
+            kernel: "python".into(),
+            session: None,
+            program: Some(python()),
+            cwd: self.temp.path().display().to_string(),
+            env: Default::default(),
+            must_be_new: false,
+            ends_when_done: false,
+            remove_at_end: false,
+        };
+        Open { session: name.into(), create: Some(create), ..Open::default() }
+    }
+
+    /// A client of the session, from its first event on.
+    pub(crate) fn client(&mut self, name: &str) -> Client {
+        let open = self.open(name);
+        self.client_from(open, Start::After(None))
+    }
+
+    pub(crate) fn client_from(&self, open: Open, start: Start) -> Client {
+        Client::new(self.home.clone(), self.spawn.clone(), open, start)
+    }
+
+    /// The only session there is.
+    pub(crate) fn only(&self) -> SessionHome {
+        let mut all = self.home.sessions().unwrap();
+        assert_eq!(all.len(), 1, "one session: {all:?}");
+        all.remove(0)
+    }
+
+    /// All processes that were started here.
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        processes::with_variable(&format!("RIALTO_RUNTIME_DIR={}", self.home.runtime().display()))
+    }
+
+    /// Ends the supervisor as nothing can be survived, and waits until it is gone.
+    pub(crate) async fn kill_supervisor(&self, session: &SessionHome) -> i32 {
+        let pid = until("a supervisor that has said who it is", || supervisor(session)).await;
+        signal(pid, Signal::SIGKILL);
+        gone(pid).await;
+        pid
+    }
+
+    /// Processes of a session that are neither its supervisor nor its kernel.
+    pub(crate) fn strays(&self, session: &SessionHome) -> Vec<Process> {
+        let supervisor = supervisor(session);
+        let kernel = kernel(session);
+        let known = |p: &Process| Some(p.pid) == supervisor || Some(p.pgid) == kernel;
+        self.processes().into_iter().filter(|p| !known(p)).collect()
+    }
+
+    /// The journal of a session whose supervisor is dead, as it lies there; it is whole, or this fails.
+    pub(crate) fn journal(&self, session: &SessionHome) -> Story {
+        journal_at(&session.journal())
+    }
+
+    /// All that a client is told who comes now and reads from the beginning.
+    pub(crate) async fn journal_through_a_client(&mut self, name: &str) -> Story {
+        let mut client = self.client(name);
+        client.catch_up().await;
+        client.story
+    }
+
+    /// No panic and no error in what the supervisors wrote.
+    pub(crate) fn logs_are_calm(&self) {
+        for session in self.home.sessions().unwrap() {
+            let log = std::fs::read_to_string(session.log()).unwrap_or_default();
+            assert!(!log.contains("panicked") && !log.contains("ERROR"), "{}", session.log_tail());
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Those that end may be starting others: until none is left, which a bound on rounds makes an end of in any case.
+        for _ in 0..200 {
+            let all = self.processes();
+            if all.is_empty() {
+                return;
+            }
+            for one in all {
+                signal(one.pid, Signal::SIGCONT);
+                signal(one.pid, Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+/// The journal in a file that nobody serves. Checked by SQLite first, as far as that can be had.
+pub(crate) fn journal_at(path: &Path) -> Story {
+    let look = "import sqlite3, sys\nfor row in sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check'): print(row[0])";
+    let out = Command::new(python()).args(["-c", look]).arg(path).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(said.trim(), "ok", "{}: {}", path.display(), String::from_utf8_lossy(&out.stderr));
+    let journal = Journal::open_read_only(path).unwrap();
+    let mut story = Story::default();
+    let mut after = 0;
+    loop {
+        let rows = journal.read_after(after, 1 << 20).unwrap();
+        let Some(last) = rows.last() else { return story };
+        let last = last.seq;
+        for row in rows {
+            if row.seq != after + 1 {
+                story.gaps.push((after + 1, row.seq - 1));
+            }
+            after = row.seq;
+            let body = match row.body {
+                Stored::Whole(body) => body,
+                Stored::Pieces { count, .. } => {
+                    (0..count).flat_map(|at| journal.read_piece(row.seq, at).unwrap().expect("a piece is missing")).collect()
+                }
+            };
+            story.records.push(codec::read_record(row.kind, &body).unwrap());
+        }
+        assert_eq!(after, last);
+    }
+}
+
+fn number_in(path: &Path) -> Option<i32> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+    i32::try_from(value["pid"].as_i64()?).ok()
+}
+
+/// The supervisor that has said so in its lock, where it lives.
+pub(crate) fn supervisor(session: &SessionHome) -> Option<i32> {
+    number_in(&session.lock_file()).filter(|pid| process(*pid).is_some())
+}
+
+/// The kernel's process, which leads its group.
+pub(crate) fn kernel(session: &SessionHome) -> Option<i32> {
+    number_in(&session.leftover())
+}
+
+pub(crate) async fn gone(pid: i32) {
+    until("the end of a process", || process(pid).is_none().then_some(())).await;
+}
+
+/// The interpreter itself: a version manager's script in front of it would cost more than the whole start.
+pub(crate) fn python() -> String {
+    let out = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3 is needed");
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
