@@ -14,6 +14,7 @@ pub fn hash(code: &str, show: Show, argv: Option<&[String]>) -> CodeHash {
     };
     part(code.as_bytes());
     part(if show == Show::Value || cfg!(mutant = "show_is_not_hashed") { b"v" } else { b"n" });
+    part(if argv.is_some() { b"a" } else { b"-" });
     for arg in argv.filter(|_| !cfg!(mutant = "arguments_are_not_hashed")).unwrap_or_default() {
         part(arg.as_bytes());
     }
@@ -30,6 +31,7 @@ mod tests {
         assert_eq!(plain, hash("x", Show::Value, None));
         assert_ne!(plain, hash("y", Show::Value, None));
         assert_ne!(plain, hash("x", Show::Nothing, None));
+        assert_ne!(plain, hash("x", Show::Value, Some(&[])));
         assert_ne!(plain, hash("x", Show::Value, Some(&["a".to_owned()])));
         assert_ne!(
             hash("x", Show::Value, Some(&["ab".to_owned()])),

@@ -1,0 +1,238 @@
+//! The rules that read better as a story than as an invariant: a session, a few inputs, and what comes of them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod told;
+
+use rialto_protocol::event::Event;
+use rialto_protocol::kernel::{Answer, Completeness, Death, DoneHow, KernelCommand, KernelEvent, KernelInfo, Step};
+use rialto_protocol::message as m;
+use rialto_protocol::{Code, Cursor, EvalId, Failure, Message, Outcome, Record, limits};
+use rialto_session::{Input, Output, Timer};
+use told::{Past, Story, answer, ask, carried, interrupt, mutate, refusal, runs, submit, verdict};
+
+#[test]
+fn an_interrupt_that_overtakes_its_submit_is_remembered() {
+    let mut story = Story::begin();
+    assert_eq!(verdict(&story.asks(1, interrupt(1, 50, 1))), Some(m::Verdict::Pending));
+    assert_eq!(runs(&story.submits(1, 1, "late", None)), [0; 0]);
+    assert_eq!(story.outcome(1), Some(Outcome::Cancelled));
+    assert_eq!(runs(&story.submits(1, 2, "another", None)), [2]);
+}
+
+#[test]
+fn nothing_starts_between_an_interrupt_and_its_fence() {
+    let mut story = Story::begin();
+    assert_eq!(runs(&story.submits(1, 1, "loop", None)), [1]);
+    story.submits(2, 2, "next", None);
+    let out = story.asks(1, interrupt(1, 50, 1));
+    assert!(out.contains(&Output::Kernel(KernelCommand::Interrupt(Step::Interrupt))));
+    assert_eq!(verdict(&out), None, "the answer waits for the truth");
+    let out = story.ends(1, 1, DoneHow::Interrupted(Failure::default()));
+    assert_eq!(verdict(&out), Some(m::Verdict::Interrupted));
+    assert!(out.contains(&Output::Kernel(KernelCommand::Fence(1))));
+    assert_eq!(runs(&out), [0; 0]);
+    assert_eq!(runs(&story.kernel(1, KernelEvent::Fenced(1))), [2]);
+}
+
+#[test]
+fn an_interrupt_that_comes_too_late_hits_nobody_and_says_so() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "quick", None);
+    story.submits(1, 2, "slow", None);
+    story.ends(1, 1, DoneHow::Ok);
+    let out = story.asks(1, interrupt(1, 50, 1));
+    assert_eq!(verdict(&out), Some(m::Verdict::Finished));
+    assert!(!out.iter().any(|o| matches!(o, Output::Kernel(_))));
+}
+
+#[test]
+fn a_failure_stops_its_group_also_what_comes_later_and_nobody_else() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "1/0", Some(1));
+    story.submits(1, 2, "same group", Some(1));
+    story.submits(2, 3, "somebody else's", Some(2));
+    let out = story.ends(1, 1, DoneHow::Error(Failure::default()));
+    assert_eq!(story.outcome(2), Some(Outcome::NotRun));
+    assert_eq!(runs(&out), [3]);
+    story.submits(1, 4, "late, same group", Some(1));
+    assert_eq!(story.outcome(4), Some(Outcome::NotRun));
+}
+
+#[test]
+fn exit_with_zero_is_a_good_end() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "exit()", Some(1));
+    story.submits(1, 2, "next", Some(1));
+    assert_eq!(runs(&story.ends(1, 1, DoneHow::Exit { code: 0, message: None })), [2]);
+    story.submits(1, 3, "after", Some(1));
+    story.ends(1, 2, DoneHow::Exit { code: 3, message: None });
+    assert_eq!(story.outcome(3), Some(Outcome::NotRun));
+}
+
+#[test]
+fn the_same_id_runs_once_and_other_code_under_it_is_refused() {
+    let mut story = Story::begin();
+    assert_eq!(runs(&story.submits(1, 1, "x", None)), [1]);
+    let again = story.submits(2, 1, "x", None);
+    assert!(matches!(&again[..], [Output::Reply(2, Message::EvalInfo(i))] if i.known && i.state == m::EvalState::Running));
+    assert_eq!(refusal(&story.submits(1, 1, "y", None)), Some(Code::IdReused));
+    story.supervisor_dies(20);
+    let again = story.submits(1, 1, "x", None);
+    assert!(matches!(&again[..], [Output::Reply(1, Message::EvalInfo(i))] if i.outcome == Some(Outcome::Lost)));
+}
+
+#[test]
+fn what_waits_when_a_restart_is_asked_for_goes_and_what_comes_after_it_runs() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "runs", None);
+    story.submits(1, 2, "waits", None);
+    let out = story.asks(1, Message::Restart(mutate(9, 60)));
+    assert!(out.contains(&Output::Kernel(KernelCommand::Interrupt(Step::Kill))));
+    assert_eq!(story.outcome(2), Some(Outcome::NotRun));
+    story.submits(1, 3, "for the next life", None);
+    let out = story.kernel(1, KernelEvent::Died(Death::default()));
+    assert!(carried(&out) && out.contains(&Output::StartKernel(2)));
+    assert_eq!(story.outcome(1), Some(Outcome::Died));
+    assert_eq!(runs(&story.kernel(2, KernelEvent::Ready(KernelInfo::default()))), [3]);
+    story.ends(2, 3, DoneHow::Ok);
+    assert!(story.past.0.iter().any(|r| matches!(&r.event, Event::Ended(e) if e.n == 3 && e.fresh_state)));
+    assert!(carried(&story.asks(2, Message::Restart(mutate(10, 60)))), "the same restart is not carried out again");
+}
+
+#[test]
+fn a_restart_that_a_kill_overtakes_is_answered() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "runs", None);
+    story.asks(2, Message::Restart(mutate(9, 60)));
+    let out = story.asks(1, Message::Kill(mutate(10, 61)));
+    assert!(matches!(&out[..], [Output::Reply(2, Message::Error(e))] if e.re == 9 && e.known() == Some(Code::SessionEnded)));
+    assert_eq!(refusal(&story.asks(2, Message::Kill(mutate(11, 62)))), Some(Code::Forbidden));
+    assert_eq!(refusal(&story.asks(1, Message::Kill(mutate(12, 63)))), Some(Code::TooBusy), "the first is answered at the end");
+    assert!(carried(&story.kernel(1, KernelEvent::Died(Death::default()))));
+}
+
+#[test]
+fn an_ended_session_is_read_and_not_run() {
+    let mut story = Story::begin();
+    story.asks(1, Message::Kill(mutate(9, 60)));
+    story.kernel(1, KernelEvent::Died(Death::default()));
+    assert!(story.s.ended());
+    assert_eq!(refusal(&story.submits(1, 1, "x", None)), Some(Code::SessionEnded));
+    assert_eq!(refusal(&story.asks(1, Message::Restart(mutate(10, 61)))), Some(Code::SessionEnded));
+    let head = story.s.head();
+    assert_eq!(verdict(&story.asks(1, interrupt(11, 62, 5))), Some(m::Verdict::Cancelled));
+    assert_eq!(story.s.head(), head, "nothing is recorded after the end");
+    // Who comes back later finds it there, and not gone before the door opened.
+    let left = |out: &[Output]| out.iter().any(|o| matches!(o, Output::Exit { ended: true }));
+    assert!(!left(&story.supervisor_dies(20)));
+    let out = story.asks(3, Message::Attach(m::Attach { re: 1, ..m::Attach::default() }));
+    assert!(matches!(&out[..], [Output::Reply(3, Message::Attached(a))] if a.after == 0));
+    assert_eq!([1, 2, 3].map(|conn| left(&story.happens(Input::Left(conn)))), [false, false, true]);
+}
+
+#[test]
+fn a_supervisor_that_nobody_comes_to_leaves_by_its_timer() {
+    let mut story = Story::begin();
+    let out = story.supervisor_dies_alone(20);
+    assert!(out.iter().any(|o| matches!(o, Output::SetTimer(Timer::Linger, _))));
+    assert!(story.happens(Input::Timer(Timer::Linger)).contains(&Output::Exit { ended: false }));
+}
+
+#[test]
+fn a_secret_is_answered_by_its_own_client_and_recorded_as_a_length() {
+    let mut story = Story::begin();
+    story.submits(2, 1, "getpass()", None);
+    story.kernel(1, ask(1, 1, true));
+    story.happens(Input::Left(2));
+    assert_eq!(refusal(&story.asks(1, answer(50, 1, "guess"))), Some(Code::NotYourAsk), "although its client is gone");
+    story.people();
+    let out = story.asks(2, answer(51, 1, "hunter2"));
+    assert!(matches!(&out[0], Output::Record(Record { event: Event::Answered(a), .. }, _) if a.data.is_none() && a.len == 7));
+    assert!(carried(&out) && carried(&story.asks(2, answer(51, 1, "hunter2"))), "the same answer again is known");
+}
+
+#[test]
+fn an_open_question_is_for_its_client_while_that_is_here() {
+    let mut story = Story::begin();
+    story.submits(2, 1, "input()", None);
+    story.kernel(1, ask(1, 1, false));
+    assert_eq!(refusal(&story.asks(1, answer(50, 1, "me!"))), Some(Code::NotYourAsk));
+    story.happens(Input::Left(2));
+    assert!(carried(&story.asks(1, answer(50, 1, "me!"))));
+    assert_eq!(refusal(&story.asks(1, answer(52, 1, "again"))), Some(Code::NoSuchAsk));
+}
+
+#[test]
+fn a_seventeenth_question_reads_the_end_of_the_file() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "threads", None);
+    for number in 1..=16 {
+        assert!(!story.kernel(1, ask(1, number, false)).iter().any(|o| matches!(o, Output::Kernel(_))));
+    }
+    let out = story.kernel(1, ask(1, 17, false));
+    assert_eq!(out, [Output::Kernel(KernelCommand::Input { ask: 17, data: Vec::new(), eof: true })]);
+}
+
+#[test]
+fn a_cursor_from_a_lost_future_is_told_so() {
+    let mut story = Story::begin();
+    story.supervisor_dies(20);
+    let head = story.s.head();
+    let mut rewound = |epoch, seq| {
+        let attach = m::Attach { re: 1, after: Some(Cursor { epoch, seq }), ..m::Attach::default() };
+        let out = story.asks(1, Message::Attach(attach));
+        out.iter().find_map(|o| if let Output::Reply(_, Message::Rewound(r)) = o { Some(r.seq) } else { None })
+    };
+    assert_eq!(rewound(20, head), None);
+    assert_eq!(rewound(20, head + 1), Some(head));
+    assert_eq!(rewound(10, 3), None);
+    assert_eq!(rewound(10, 9), Some(3), "epoch 10 ended there");
+    assert_eq!(rewound(15, 9), Some(3), "nobody here knows an epoch 15");
+}
+
+#[test]
+fn a_dead_kernel_takes_its_queue_along_and_a_new_eval_starts_the_next() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "segfault", None);
+    story.submits(1, 2, "waits", None);
+    let out = story.kernel(1, KernelEvent::Died(Death { signal: Some("SIGSEGV".to_owned()), ..Death::default() }));
+    assert_eq!((story.outcome(1), story.outcome(2)), (Some(Outcome::Died), Some(Outcome::NotRun)));
+    assert!(!out.iter().any(|o| matches!(o, Output::StartKernel(_))), "nothing runs in a fresh namespace unasked");
+    assert!(story.submits(1, 3, "asked", None).contains(&Output::StartKernel(2)));
+    let odd = story.kernel(1, KernelEvent::Died(Death::default()));
+    assert!(matches!(&odd[..], [Output::Odd(_)]), "the first life is over");
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_so() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "runs", None);
+    // The archive of this file looks everything up by hand; ten thousand evals must not be searched.
+    let (empty, mut out) = (Past::default(), Vec::new());
+    for i in 0..=limits::MAX_QUEUE as u64 {
+        out.clear();
+        let mut eval = [9; 16];
+        eval[..8].copy_from_slice(&i.to_le_bytes());
+        let Message::Submit(one) = submit(2, "waits", None) else { panic!() };
+        let input = Input::Request(1, Message::Submit(m::Submit { eval: EvalId(eval), ..one }));
+        story.s.handle(story.at(), input, &empty, &mut out);
+        assert_eq!(refusal(&out).is_some(), i == limits::MAX_QUEUE as u64);
+    }
+    assert_eq!(refusal(&out), Some(Code::QueueFull));
+}
+
+#[test]
+fn a_question_about_code_never_holds_up_an_eval_for_long() {
+    let mut story = Story::begin();
+    let at = m::At { re: 4, code: "f(".to_owned(), cursor: 2, detail: 0 };
+    let out = story.asks(1, Message::IsComplete(at.clone()));
+    assert!(matches!(&out[..], [Output::SetTimer(Timer::Query(0), _), Output::Kernel(KernelCommand::Query(0, _))]));
+    assert_eq!(runs(&story.submits(1, 1, "x", None)), [0; 0], "it waits for the answer");
+    let out = story.happens(Input::Timer(Timer::Query(0)));
+    assert!(out.contains(&Output::Kernel(KernelCommand::Interrupt(Step::Interrupt))));
+    let out = story.kernel(1, KernelEvent::Fenced(1));
+    assert_eq!((refusal(&out), runs(&out)), (Some(Code::QueryFailed), vec![1]));
+    assert_eq!(refusal(&story.asks(1, Message::IsComplete(at))), Some(Code::KernelBusy));
+    assert!(story.kernel(1, KernelEvent::Answer(0, Answer::Completeness(Completeness::Complete))).is_empty(), "too late");
+}
