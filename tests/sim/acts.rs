@@ -130,14 +130,10 @@ impl World {
         let mut submit = c.evals[self.dice.index(c.evals.len())].clone();
         if other {
             // Other code, or the same code to be run in another way.
-            match submit.show {
-                Show::Value if self.dice.chance(30) => submit.argv = Some(vec!["x".to_owned()]),
+            match self.dice.below(4) {
+                0 => submit.argv = Some(vec!["x".to_owned()]),
+                1 => submit.show = if submit.show == Show::Value { Show::Nothing } else { Show::Value },
                 _ => submit.code = format!("{} but not quite", submit.code).into(),
-            }
-            if submit.argv.is_some() {
-                return self.wish(client, true, |re| {
-                    Message::Submit(Submit { re, code: format!("{} -v", submit.code).into(), ..submit })
-                });
             }
         }
         self.wish(client, true, |re| Message::Submit(Submit { re, ..submit }));

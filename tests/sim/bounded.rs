@@ -2,6 +2,7 @@
 
 use crate::model::Model;
 use crate::story::{Check, hold};
+use rialto_protocol::event::{Event, Record};
 use rialto_protocol::limits;
 use rialto_session::Output;
 
@@ -14,6 +15,13 @@ pub(crate) fn received(granted: u64, before: u64) -> Check {
 /// One input makes no more than a few outputs for each eval it ends and each client it concerns.
 pub(crate) fn outputs(out: &[Output], concerned: usize) -> Check {
     hold!("bounded", out.len() <= 40 + 8 * concerned, "{} outputs of one input that concerns {concerned}", out.len());
+    Ok(())
+}
+
+/// A disk that is full takes the ends of evals and no beginnings.
+pub(crate) fn record(r: &Record, full: bool) -> Check {
+    let begins = matches!(r.event, Event::Accepted(_) | Event::Started(_));
+    hold!("bounded", !(begins && full), "{:?} on a full disk", r.event);
     Ok(())
 }
 

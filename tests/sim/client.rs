@@ -46,6 +46,8 @@ pub(crate) struct Client {
     pub(crate) scope: Scope,
     pub(crate) gone: bool,
     pub(crate) conn: Option<ConnId>,
+    /// It does not come back before this time.
+    pub(crate) away: u64,
     pub(crate) attached: bool,
     begins: Option<Begin>,
     must_rewind: bool,
@@ -60,6 +62,7 @@ pub(crate) struct Client {
     pub(crate) lazy: bool,
     pub(crate) outbox: BTreeMap<u32, Wish>,
     pub(crate) re: u32,
+    retries_at: u64,
     pub(crate) evals: Vec<Submit>,
     pub(crate) ended: BTreeSet<rialto_protocol::EvalId>,
     pub(crate) asks: BTreeSet<(Life, u64)>,
@@ -75,6 +78,7 @@ impl Client {
             scope,
             gone: false,
             conn: None,
+            away: 0,
             attached: false,
             begins: None,
             must_rewind: false,
@@ -87,6 +91,7 @@ impl Client {
             lazy: false,
             outbox: BTreeMap::new(),
             re: 0,
+            retries_at: 0,
             evals: Vec::new(),
             ended: BTreeSet::new(),
             asks: BTreeSet::new(),
@@ -109,7 +114,7 @@ impl World {
             self.ask(conn, message);
         }
         if self.odds.impatient {
-            self.at(400_000, What::Retries(client));
+            self.retries_in(client, 400_000);
         }
     }
 
@@ -182,6 +187,7 @@ impl World {
 
     /// Sends again what waited too long, or was refused for now.
     pub(crate) fn retries(&mut self, client: usize) {
+        self.clients[client].retries_at = 0;
         let Some(conn) = self.clients[client].conn else { return };
         let (now, impatient) = (self.now, self.odds.impatient);
         let mut again = Vec::new();
@@ -197,7 +203,17 @@ impl World {
             self.ask(conn, message);
         }
         if impatient && !self.clients[client].outbox.is_empty() {
-            self.at(400_000, What::Retries(client));
+            self.retries_in(client, 400_000);
+        }
+    }
+
+    /// One timer for all of them: the earliest time that anything asks for.
+    fn retries_in(&mut self, client: usize, wait: u64) {
+        let due = self.now + wait;
+        let c = &mut self.clients[client];
+        if c.retries_at <= self.now || due < c.retries_at {
+            c.retries_at = due;
+            self.at(wait, What::Retries(client));
         }
     }
 
@@ -284,6 +300,7 @@ impl World {
             Message::Attached(a) => attached(c, a)?,
             Message::Rewound(r) => {
                 c.must_rewind = false;
+                c.life = None;
                 c.seen.rewound(r.seq)?;
                 c.epoch = r.epoch;
                 let seen = std::mem::take(&mut c.seen);
@@ -295,7 +312,7 @@ impl World {
                 c.seen.gap(g.from, g.to)?;
                 // The `accepted` that it waits for may have been in there: who asked for no reply must ask again.
                 c.outbox.values_mut().filter(|w| re_of(&w.message) == Some(0)).for_each(|w| w.again = true);
-                self.at(1_000, What::Retries(client));
+                self.retries_in(client, 1_000);
                 return Ok(());
             }
             Message::Detached(_) => c.attached = false,
@@ -332,7 +349,7 @@ impl World {
                 }
             }
         }
-        self.at(30_000, What::Retries(client));
+        self.retries_in(client, 30_000);
         Ok(())
     }
 
@@ -343,7 +360,7 @@ impl World {
 
     fn content(&self, c: &Client) -> bool {
         let open = c.conn.and_then(|conn| self.links.get(&conn)).is_some_and(|l| l.open);
-        open && c.attached && c.outbox.is_empty() && c.seen.to == self.journal.head()
+        open && c.attached && !c.must_rewind && c.outbox.is_empty() && c.seen.to == self.journal.head()
     }
 
     /// Why a world does not come to rest.
@@ -383,6 +400,9 @@ fn attached(c: &mut Client, a: &Attached) -> Check {
             c.must_rewind = a.after != seq;
             if a.after == seq {
                 // Events that came since it asked will come again.
+                if c.seen.to > seq {
+                    c.life = None;
+                }
                 c.seen.rewound(seq)?;
             }
             // Not before it has heard where it was set back to: with a new epoch and an old number it would be believed.
@@ -392,6 +412,8 @@ fn attached(c: &mut Client, a: &Attached) -> Check {
         }
         Begin::Anywhere => {
             c.seen.begin(a.after);
+            // An `asked` does not say of which life it is; who begins in the middle learns it with the next life.
+            c.life = None;
             c.epoch = a.epoch;
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::model::{At, Model};
 use crate::story::{Check, hold};
-use rialto_protocol::event::{Event, Record};
-use rialto_protocol::kernel::{KernelEvent, Step};
+use rialto_protocol::event::{EndOfLife, Event, Record};
+use rialto_protocol::kernel::{KernelCommand, KernelEvent, Step};
 use rialto_protocol::message::{InterruptAnswer, Verdict};
 use rialto_protocol::{EvalNumber, Message, Outcome};
-use rialto_session::Input;
+use rialto_session::{Input, Output};
 
 /// Before a record is applied.
 pub(crate) fn record(m: &Model, r: &Record, cause: &Input) -> Check {
@@ -29,6 +29,9 @@ pub(crate) fn record(m: &Model, r: &Record, cause: &Input) -> Check {
             Outcome::Interrupted => {
                 let hit = m.eval(e.n).is_some_and(|eval| eval.hardest.is_some());
                 hold!("interrupt", hit, "#{} ends interrupted, and nobody interrupted it", e.n);
+            }
+            _ if matches!(cause, Input::Up { .. }) && m.running == Some(e.n) => {
+                hold!("interrupt", e.outcome == Outcome::Lost, "#{} ends {:?} with its supervisor", e.n, e.outcome);
             }
             Outcome::Lost => {
                 let recovering = matches!(cause, Input::Up { .. });
@@ -82,6 +85,41 @@ pub(crate) fn rest(m: &Model, cause: &Input) -> Check {
         // A crash between its two records leaves it `not_run`, which is as true.
         let over = matches!(eval.at, At::Ended(Outcome::Cancelled | Outcome::NotRun));
         hold!("interrupt", over, "#{} was interrupted before it arrived and is {:?}", eval.n, eval.at);
+    }
+    Ok(())
+}
+
+/// What one input made, as a whole.
+pub(crate) fn turn(m: &Model, out: &[Output]) -> Check {
+    let events = || out.iter().filter_map(|o| if let Output::Record(r, _) = o { Some(&r.event) } else { None });
+    let not_run = |n: EvalNumber| events().any(|e| matches!(e, Event::Ended(e) if e.n == n && e.outcome == Outcome::NotRun));
+    for event in events() {
+        match event {
+            // Nothing runs in a fresh namespace unasked: what waited for a kernel goes with it,
+            Event::LifeEnded(e) if e.why != EndOfLife::Restarted => {
+                hold!("interrupt", m.waiting.is_empty(), "{:?} wait for another kernel than the one that died", m.waiting);
+            }
+            // and what was submitted after a restart was asked for is meant for the life that follows.
+            Event::LifeEnded(_) => {
+                let dropped =
+                    m.evals.iter().find(|eval| not_run(eval.n) && !eval.group.is_some_and(|g| m.stopped.contains_key(&g)));
+                hold!("interrupt", dropped.is_none(), "{dropped:?} came after the restart and is not run");
+            }
+            Event::Ended(e) if e.why.as_ref().is_some_and(|w| w.contains("could not be read back")) => {
+                let goes_on = m.running.is_some() || m.waiting.is_empty();
+                hold!("liveness", goes_on, "#{} cannot be run, and {:?} wait for nothing", e.n, m.waiting);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A restart was asked for and begins: the kernel is told to end.
+pub(crate) fn restart(m: &Model, cause: &Input, out: &[Output]) -> Check {
+    let begins = out.iter().any(|o| matches!(o, Output::Kernel(KernelCommand::Shutdown | KernelCommand::Interrupt(Step::Kill))));
+    if begins && matches!(cause, Input::Request(_, Message::Restart(_))) {
+        hold!("interrupt", m.waiting.is_empty(), "{:?} waited before the restart, and still do", m.waiting);
     }
     Ok(())
 }

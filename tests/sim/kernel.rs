@@ -110,6 +110,7 @@ impl World {
         match command {
             KernelCommand::Exec(exec) => {
                 hold!("order", k.ready && k.running.is_none(), "the kernel is handed #{} while it runs another", exec.n);
+                hold!("order", k.query.is_none(), "the kernel is handed #{} while it answers a query", exec.n);
                 k.running = Some(Running { n: exec.n, chunks: 0, left, hangs, deaf, reads: None });
                 k.ran = exec.n;
                 self.tell("kernel", || format!("runs #{} {:.40}", exec.n, exec.code));

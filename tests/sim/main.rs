@@ -32,7 +32,7 @@ use story::Broken;
 use world::World;
 
 /// Worlds of an ordinary run.
-const WORLDS: u64 = 10_000;
+const WORLDS: u64 = 20_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -103,6 +103,7 @@ fn every_promise_holds_in_every_world() {
     }
     println!("{worlds} worlds, {} steps:", steps.into_inner());
     count.print();
-    let blind = count.blind(worlds);
+    // A handful of worlds proves nothing about the odds.
+    let blind = if worlds < 1_000 { Vec::new() } else { count.blind(worlds) };
     assert!(blind.is_empty(), "the worlds did not see enough of:\n{}", blind.join("\n"));
 }

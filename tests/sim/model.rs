@@ -2,7 +2,7 @@
 
 use rialto_protocol::event::{Accepted, Asked, Event, Record};
 use rialto_protocol::kernel::Step;
-use rialto_protocol::{Epoch, EvalId, EvalNumber, GroupId, Life, OnError, Outcome, Seq};
+use rialto_protocol::{Epoch, EvalId, EvalNumber, GroupId, Life, OnError, Outcome, Seq, Show};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub(crate) struct Eval {
     pub(crate) group: Option<GroupId>,
     pub(crate) on_error: OnError,
     pub(crate) code: Arc<str>,
+    pub(crate) argv: Option<Vec<String>>,
+    pub(crate) show: Show,
     pub(crate) at: At,
     /// Chunks it wrote itself.
     pub(crate) chunks: u32,
@@ -142,6 +144,8 @@ impl Model {
             group: e.group,
             on_error: e.on_error,
             code: e.code.clone().unwrap_or_default(),
+            argv: e.argv.clone(),
+            show: e.show,
             at: At::Waiting,
             chunks: 0,
             hardest: None,

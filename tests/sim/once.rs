@@ -3,6 +3,7 @@
 use crate::model::{At, Model};
 use crate::story::{Check, hold};
 use rialto_protocol::event::{Event, Record};
+use rialto_protocol::kernel::Step;
 use rialto_protocol::message::{EvalInfo, Submit};
 use rialto_protocol::{Code, EvalId, EvalNumber, Message, Outcome, RequestId, Seq};
 use std::collections::{HashMap, HashSet};
@@ -64,13 +65,24 @@ impl Once {
             _ => {}
         }
         if let Some(id) = crate::journal::request_of(&r.event) {
-            // An interrupt makes one event for each of its steps; everything else happens once.
             let before = self.carried.insert(id, r.seq);
-            let again = before.is_some_and(|seq| seq < r.seq) && !matches!(r.event, Event::Interrupting(_));
+            // An interrupt makes one event for each of its steps; everything else happens once, and so does its first step.
+            let later = matches!(&r.event, Event::Interrupting(e) if e.step != Step::Interrupt);
+            let again = before.is_some_and(|seq| seq < r.seq) && !later;
             hold!("once", !again, "request {id} is carried out twice, by {:?} and {}", before, r.seq);
         }
         Ok(())
     }
+}
+
+/// What was carried out before is not refused when it comes again. `made`: the event that this request made.
+pub(crate) fn known_request(made: Option<Seq>, request: &Message, reply: &Message) -> Check {
+    if let (Some(seq), Message::Error(e)) = (made, reply) {
+        // The failed start itself carries the id of the restart that asked for it.
+        let itself = e.known() == Some(Code::KernelFailedStart) || matches!(request, Message::Interrupt(_));
+        hold!("once", itself, "{request:?} made event {seq}, and hears {e}");
+    }
+    Ok(())
 }
 
 /// What a submit is answered with.
@@ -78,7 +90,8 @@ pub(crate) fn submit_answered(m: &Model, submit: &Submit, reply: &Message) -> Ch
     let eval = m.by_id(&submit.eval);
     let reused = matches!(reply, Message::Error(e) if e.known() == Some(Code::IdReused));
     if let Some(eval) = eval {
-        let same = eval.code == submit.code;
+        // Everything that decides what it does, as the clients of this world vary it.
+        let same = eval.code == submit.code && eval.argv == submit.argv && eval.show == submit.show;
         hold!("once", reused != same, "{:?} after {:?} under one id is answered {reply:?}", submit.code, eval.code);
     } else {
         hold!("once", !reused, "id_reused for an id that is new");

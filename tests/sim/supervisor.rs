@@ -10,7 +10,7 @@ use crate::{bounded, interrupt, nothing_lost, once, order, who};
 use rialto_protocol::event::{Created, Display, Event, Output as Written, Record, Stamp, Who};
 use rialto_protocol::kernel::{DisplayRole, KernelCommand, KernelEvent, Step};
 use rialto_protocol::{Bundle, Bytes, Code, EvalNumber, Message, RequestId, Seq};
-use rialto_session::{ConnId, Input, Output, Session, StoredValue, Timer};
+use rialto_session::{Archive, ConnId, Input, Output, Session, StoredValue, Timer};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Frames of this world hold at most this much; what is larger comes in pieces. Bytes.
@@ -34,6 +34,8 @@ pub(crate) struct Supervisor {
     pub(crate) asked: BTreeMap<(ConnId, u32), (Message, u32, u32)>,
     /// The fence that will be the answer to the last signal.
     fence: Option<u32>,
+    /// It was told that the disk is full.
+    stalled: bool,
 }
 
 impl World {
@@ -74,6 +76,7 @@ impl World {
             partly: BTreeMap::new(),
             asked: BTreeMap::new(),
             fence: None,
+            stalled: false,
         });
         let kernel = (brand_new && self.dice.chance(60)).then_some(1);
         if let Some(life) = kernel {
@@ -133,6 +136,8 @@ impl World {
             Input::Joined { conn, who, scope } => {
                 sup.present.insert(*conn, (who.clone(), *scope));
             }
+            Input::Stalled(_) => sup.stalled = true,
+            Input::Resumed => sup.stalled = false,
             Input::Left(conn) => {
                 sup.present.remove(conn);
                 sup.partly.remove(conn);
@@ -163,6 +168,8 @@ impl World {
         bounded::outputs(&out, concerned)?;
         self.keep(&input, &mut out)?;
         order::rest(&self.model)?;
+        interrupt::turn(&self.model, &out)?;
+        interrupt::restart(&self.model, &input, &out)?;
         interrupt::rest(&self.model, &input)?;
         bounded::rest(&self.model, self.sup.as_ref().map_or(0, |s| s.timers.len()))?;
         all.append(&mut out);
@@ -185,6 +192,7 @@ impl World {
                     self.once.record(&self.model, r)?;
                     interrupt::record(&self.model, r, cause)?;
                     who::record(&self.model, r, cause, &sup.present)?;
+                    bounded::record(r, sup.stalled)?;
                     if let Some(conn) = of {
                         sup.own.insert(r.seq, *conn);
                     }
@@ -227,6 +235,9 @@ impl World {
             hold!("who", *answered <= *asked, "{request:?} came {asked} times, and is answered once more: {message:?}");
             if let Some((_, scope)) = sup.present.get(&conn) {
                 who::reply(request, message, *scope)?;
+            }
+            if let Some(id) = crate::client::request_id(request) {
+                once::known_request(self.journal.request(&id), request, message)?;
             }
             if let (Message::Carried(c), Some(id)) = (message, crate::client::request_id(request)) {
                 nothing_lost::carried(&self.journal, &self.model, id, c)?;

@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     ClockJumps,
     Trim,
     TornRows,
+    /// Everybody goes away for a while.
+    NobodyIsHere,
     /// Faults are over; what is left must come to an end.
     Peace,
     /// In peace: whatever still hangs is interrupted.
@@ -196,6 +198,7 @@ impl World {
             (Fault::ClockJumps, 30, 3),
             (Fault::Trim, 60, 8),
             (Fault::TornRows, 10, 1),
+            (Fault::NobodyIsHere, 12, 1),
         ] {
             if self.dice.chance(percent) {
                 plan.extend((0..self.dice.between(1, times)).map(|_| fault));
@@ -281,6 +284,10 @@ impl World {
 
     fn dials(&mut self, client: usize) -> Check {
         if self.clients[client].gone || self.clients[client].conn.is_some() {
+            return Ok(());
+        }
+        if let Some(wait) = self.clients[client].away.checked_sub(self.now).filter(|wait| *wait > 0) {
+            self.at(wait, What::Dials(client));
             return Ok(());
         }
         if self.sup.is_none() {
@@ -376,6 +383,15 @@ impl World {
                     self.at(wait, What::Fault(Fault::TornRows));
                 }
             }
+            Fault::NobodyIsHere => {
+                self.count.one("times when nobody was here");
+                for client in 0..self.clients.len() {
+                    self.clients[client].away = self.now + self.dice.between(1_000_000, 20_000_000);
+                    if let Some(conn) = self.clients[client].conn {
+                        self.breaks(conn);
+                    }
+                }
+            }
             Fault::Peace => {
                 self.tell("PEACE", String::new);
                 self.peace = true;
@@ -422,7 +438,8 @@ impl World {
             hold!("nothing_lost", client.seen.to == self.journal.head(), "{} stays at {}", client.name, client.seen.to);
         }
         if let Some(sup) = &self.sup {
-            for ((conn, re), (request, asked, answered)) in &sup.asked {
+            let open = |conn: &ConnId| self.links.get(conn).is_some_and(|l| l.open);
+            for ((conn, re), (request, asked, answered)) in sup.asked.iter().filter(|((conn, _), _)| open(conn)) {
                 hold!("liveness", *answered > 0, "number {re} on channel {conn} was asked {asked} times: {request:?}");
             }
         }
