@@ -5,6 +5,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Reads an enum of words so that a word of a newer build is no error but the variant after `else`: an event with such a word
+/// must still be counted, shown and kept.
+macro_rules! lenient {
+    ($name:ident { $($variant:ident $word:literal),*; else $fallback:ident }) => {
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                match word.as_str() {
+                    $($word => Self::$variant,)*
+                    _ => Self::$fallback,
+                }
+            }
+        }
+    };
+}
+pub(crate) use lenient;
+
 /// Bytes: MessagePack `bin` on the wire; in JSON a string where they are UTF-8, else `{"base64": "..."}`.
 #[derive(Clone, PartialEq, Eq, Default, Hash)]
 pub struct Bytes(pub Vec<u8>);
@@ -200,9 +216,9 @@ pub struct Failure {
 
 /// What the kernel is asked to show of an eval's last expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "String")]
 pub enum Show {
-    /// As the language's own REPL would.
+    /// As the language's own REPL would. A wish of a newer build reads as this.
     #[default]
     Value,
     /// Nothing: the code runs as a program.
@@ -211,11 +227,37 @@ pub enum Show {
 
 /// What happens to the group's later evals when this one ends in error or interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "String")]
 pub enum OnError {
-    /// They end `not_run`, also those that arrive later.
+    /// They end `not_run`, also those that arrive later. A wish of a newer build reads as this, the careful one.
     #[default]
     Stop,
     /// They run.
     Continue,
+}
+
+lenient!(Show { Nothing "nothing"; else Value });
+lenient!(OnError { Continue "continue"; else Stop });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{DisplayRole, Step};
+    use crate::scope::Scope;
+
+    #[test]
+    fn words_come_back_and_a_newer_builds_word_reads_as_the_careful_one() {
+        fn round<T: Serialize + serde::de::DeserializeOwned + PartialEq + fmt::Debug>(all: &[T], newer: T) {
+            for value in all {
+                let json = serde_json::to_string(value).unwrap();
+                assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), value);
+            }
+            assert_eq!(serde_json::from_str::<T>("\"of_2031\"").unwrap(), newer);
+        }
+        round(&[Show::Value, Show::Nothing], Show::Value);
+        round(&[OnError::Stop, OnError::Continue], OnError::Stop);
+        round(&[Step::Interrupt, Step::Again, Step::Terminate, Step::Kill], Step::Interrupt);
+        round(&[DisplayRole::Display, DisplayRole::Result], DisplayRole::Display);
+        round(&[Scope::Observe, Scope::Eval, Scope::Admin], Scope::Observe);
+    }
 }

@@ -42,9 +42,9 @@ pub enum KernelCommand {
 
 /// How hard to stop an eval. Each step of an escalation is one of these, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "String")]
 pub enum Step {
-    /// The language's own interrupt (SIGINT, the interrupt message).
+    /// The language's own interrupt (SIGINT, the interrupt message). A step of a newer build reads as this, the mildest.
     Interrupt,
     /// The same once more.
     Again,
@@ -53,6 +53,8 @@ pub enum Step {
     /// End it (SIGKILL to its group).
     Kill,
 }
+
+crate::data::lenient!(Step { Again "again", Terminate "terminate", Kill "kill"; else Interrupt });
 
 /// One eval, as the kernel sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,13 +159,15 @@ pub struct Ask {
 
 /// What a display is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "String")]
 pub enum DisplayRole {
-    /// Shown by the code along the way.
+    /// Shown by the code along the way. A role of a newer build reads as this.
     Display,
     /// The value of the last expression.
     Result,
 }
+
+crate::data::lenient!(DisplayRole { Result "result"; else Display });
 
 /// How an eval ended, as its kernel tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,7 +280,8 @@ pub enum Completeness {
     },
     /// It would complain.
     Invalid,
-    /// It cannot tell.
+    /// It cannot tell, or says so in words of a newer build.
+    #[serde(other)]
     Unknown,
 }
 

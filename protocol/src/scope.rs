@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// Each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "String")]
 pub enum Scope {
-    /// See: attach, list, read.
+    /// See: attach, list, read. A scope of a newer build reads as this, the least.
     #[default]
     Observe,
     /// Run code, which without a sandbox is a shell as the bridge's user.
@@ -14,6 +14,8 @@ pub enum Scope {
     /// End sessions and remove what they kept.
     Admin,
 }
+
+crate::data::lenient!(Scope { Eval "eval", Admin "admin"; else Observe });
 
 /// What a kind of message needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

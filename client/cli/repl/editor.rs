@@ -1,6 +1,6 @@
 //! The line editor on a thread of its own: it blocks on the keyboard, the session must not.
 //!
-//! One request, one answer. While a line is read, what others print goes above the prompt through [`Above`].
+//! One request, one answer. While a line is read, what others print goes above the prompt through a channel of its own.
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::config::Configurer;
