@@ -9,7 +9,7 @@ use crate::stdin::{Got, Stdin};
 use crate::{paint, reach, target};
 use rialto_client::protocol::event::{Asked, Event};
 use rialto_client::protocol::message::{Escalate, Input, Interrupt, Open, Submit};
-use rialto_client::protocol::{Code, EvalId, Message, Outcome, Record, SessionId, Show, codec};
+use rialto_client::protocol::{Code, EvalId, Message, Outcome, Record, SessionId, SessionName, Show, codec};
 use rialto_client::{EvalOptions, EvalRun, Incoming, RunItem, Start};
 use sha2::{Digest, Sha256};
 use std::io::{IsTerminal, Read};
@@ -60,7 +60,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     let options = EvalOptions { id: Some(eval), show, argv: Some(argv), ..EvalOptions::default() };
     let mut follow = Follow::new(&args, stdin_is_code);
     let mut run = session.eval(code, options)?;
-    let outcome = follow.to_the_end(&mut run).await;
+    let outcome = follow.until_it_ends(&mut run).await;
     session.leave().await;
     outcome
 }
@@ -137,8 +137,11 @@ fn open(args: &ExecArgs, eval: EvalId) -> Result<Open, Failure> {
     let kernel = args.kernel.as_deref().unwrap_or(target::DEFAULT_KERNEL);
     let mut create = target::create(kernel, args.python.as_deref())?;
     if let Some(session) = &args.session {
-        let make = args.kernel.is_some() && target::is_name(session);
-        return Ok(Open { session: session.clone(), create: make.then_some(create), ..Open::default() });
+        if args.kernel.is_some() {
+            // Asked to make it where it is not there, we can say at once that it can never be there.
+            session.parse::<SessionName>().map_err(|e| Failure::usage(e.to_string()))?;
+        }
+        return Ok(Open { session: session.clone(), create: args.kernel.is_some().then_some(create), ..Open::default() });
     }
     let digest: [u8; 32] = Sha256::digest(eval.0).into();
     create.session = Some(SessionId::from_bytes(*digest.first_chunk::<10>().unwrap_or(&[0; 10])));
@@ -175,7 +178,7 @@ impl Follow {
         }
     }
 
-    async fn to_the_end(&mut self, run: &mut EvalRun<'_>) -> Result<u8, Failure> {
+    async fn until_it_ends(&mut self, run: &mut EvalRun<'_>) -> Result<u8, Failure> {
         let mut sigint = signal(SignalKind::interrupt())?;
         let deadline = self.timeout.map(|t| tokio::time::Instant::now() + t);
         loop {

@@ -32,15 +32,29 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) struct Failure {
     code: u8,
     text: String,
+    /// There was no link, it broke, or whoever answered is no bridge.
+    unreached: bool,
 }
 
 impl Failure {
     pub(crate) fn new(code: u8, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self { code, text: text.into(), unreached: false }
     }
 
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::new(USAGE, text)
+    }
+
+    /// Where nobody answers at a place, what should be running there.
+    pub(crate) fn at(self, place: Option<&str>) -> Self {
+        let advice = match place {
+            Some(at) if self.unreached => at.strip_prefix("exec:").map_or_else(
+                || "is `rialto serve` running there?".to_owned(),
+                |command| format!("`{command}` must speak as `rialto stdio` does"),
+            ),
+            _ => return self,
+        };
+        Self { text: format!("{}; {advice}", self.text), ..self }
     }
 
     pub(crate) fn internal(text: String) -> Self {
@@ -64,7 +78,8 @@ impl From<ErrorReply> for Failure {
             Some(Code::SessionEnded) => " (rialto rm SESSION frees its name)",
             _ => "",
         };
-        Self::new(code, format!("{}{next}", e.text))
+        let unreached = matches!(e.known(), Some(Code::Unreachable | Code::Disconnected | Code::BadFrame | Code::Oversize));
+        Self { unreached, ..Self::new(code, format!("{}{next}", e.text)) }
     }
 }
 

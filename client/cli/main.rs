@@ -54,7 +54,8 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => return exit::code(Err(Failure::internal(format!("the program could not set itself up: {e}")))),
     };
-    let outcome = runtime.block_on(run(args));
+    let at = args.place.at.clone();
+    let outcome = runtime.block_on(run(args)).map_err(|failure| failure.at(at.as_deref()));
     // A thread that waits for the keyboard must not keep a finished program.
     runtime.shutdown_background();
     exit::code(outcome)
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<u8, Failure> {
     let place = args.place;
-    match args.command.unwrap_or_else(|| Command::Repl(args.repl)) {
+    match args.command.unwrap_or(Command::Repl(args.repl)) {
         Command::Repl(args) => repl::run(&place, args).await,
         Command::Exec(args) => exec::run(&place, args).await,
         Command::Attach(args) => attach::run(&place, args).await,

@@ -41,7 +41,8 @@ pub(crate) async fn first(session: &mut Session) -> Result<Connected, Failure> {
             Incoming::Connected(connected) => return Ok(*connected),
             Incoming::Closed(why) => return Err(why.into()),
             Incoming::Reconnecting { why, .. } if began.elapsed() > PATIENCE => return Err(why.into()),
-            Incoming::Reconnecting { why, .. } if !told => {
+            // A supervisor that was just leaving is met now and then; the first new attempt finds it back.
+            Incoming::Reconnecting { attempt, why, .. } if attempt > 1 && !told => {
                 told = true;
                 paint::talk(&format!("{}; trying again", why.text));
             }

@@ -1,7 +1,7 @@
 //! Which session is meant: by name, or the one that belongs to this project and kernel.
 
+use rialto_client::protocol::ErrorReply;
 use rialto_client::protocol::message::{Create, Open};
-use rialto_client::protocol::{ErrorReply, SessionName};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -93,14 +93,14 @@ pub(crate) fn wanted(
     Ok(Open { session: name, create: Some(create), ..Open::default() })
 }
 
-/// Whether a text can name a new session.
-pub(crate) fn is_name(text: &str) -> bool {
-    text.parse::<SessionName>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rialto_client::protocol::SessionName;
+
+    fn is_name(text: &str) -> bool {
+        text.parse::<SessionName>().is_ok()
+    }
 
     #[test]
     fn the_default_session_belongs_to_the_project_and_the_kernel() {

@@ -39,6 +39,9 @@ pub(super) enum Kind {
     Secret,
 }
 
+/// Who waits for completions: where they begin, and what would stand there.
+pub(super) type Completing = SyncSender<Option<(usize, Vec<String>)>>;
+
 /// What came of it, or what the editor wants to know meanwhile.
 #[derive(Debug)]
 pub(super) enum Typed {
@@ -50,7 +53,7 @@ pub(super) enum Typed {
     Complete {
         code: String,
         cursor: usize,
-        answer: SyncSender<Option<(usize, Vec<String>)>>,
+        answer: Completing,
     },
 }
 

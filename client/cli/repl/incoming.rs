@@ -5,9 +5,10 @@ use super::{Doing, Next, Repl};
 use crate::exit::{self, Failure};
 use crate::paint::{self, paint};
 use rialto_client::protocol::event::{Accepted, EndOfLife, Ended, Event, Output};
-use rialto_client::protocol::{EvalId, EvalNumber, Message, Outcome, Record};
+use rialto_client::protocol::{Code, EvalId, EvalNumber, Message, Outcome, Record};
 use rialto_client::{Answer, Incoming, Ticket};
 use std::collections::BTreeMap;
+use tokio::time::Instant;
 
 /// Evals remembered by number, for whose output it is.
 const REMEMBERED: usize = 1_000;
@@ -218,8 +219,11 @@ impl Repl {
             if matches!(self.doing, Doing::Judging(_)) {
                 return match answer {
                     Ok(Message::Completeness(c)) => self.judged(&c.completeness),
-                    // Busy, or gone: the kernel will say what it thinks of it when it runs.
-                    _ => self.submit(),
+                    Err(e) if e.known() == Some(Code::KernelBusy) && !self.others.anything_runs() => {
+                        self.ask_again = Some(Instant::now() + super::AGAIN);
+                        Ok(())
+                    }
+                    _ => self.guess(),
                 };
             }
             return Ok(());

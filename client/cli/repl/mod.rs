@@ -4,6 +4,7 @@
 
 mod commands;
 mod editor;
+mod guess;
 mod incoming;
 mod resume;
 
@@ -12,7 +13,7 @@ use crate::exit::Failure;
 use crate::local::Place;
 use crate::render::Screen;
 use crate::{paint, reach, target};
-use editor::{Keyboard, Kind, Read, Typed};
+use editor::{Completing, Keyboard, Kind, Read, Typed};
 use incoming::Others;
 use rialto_client::protocol::event::Asked;
 use rialto_client::protocol::kernel::Completeness;
@@ -20,13 +21,14 @@ use rialto_client::protocol::message::{At, Input, Interrupt, Open, Submit};
 use rialto_client::protocol::{ClientId, EvalId, EvalNumber, Message, Seq};
 use rialto_client::{Options, Session, Start, Ticket};
 use std::collections::BTreeMap;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 /// How long the kernel may think about whether an entry is complete.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A kernel that starts is asked again after this long.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Events shown of a session that this user has not seen before.
 const TAIL: u64 = 40;
 
@@ -70,6 +72,7 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> 
         asked: Vec::new(),
         completing: BTreeMap::new(),
         judging: None,
+        ask_again: None,
         interrupts: 0,
         outcome: 0,
     };
@@ -106,8 +109,10 @@ struct Repl {
     catching_up: Seq,
     /// Questions of our evals that nobody has answered.
     asked: Vec<Asked>,
-    completing: BTreeMap<Ticket, SyncSender<Option<(usize, Vec<String>)>>>,
+    completing: BTreeMap<Ticket, Completing>,
     judging: Option<Ticket>,
+    /// When to ask once more whether the entry is complete.
+    ask_again: Option<Instant>,
     interrupts: u32,
     outcome: u8,
 }
@@ -134,13 +139,13 @@ impl Repl {
             .collect();
         let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
         let how = if place.made() || status.evals == 0 && place.home().is_none() {
-            "new session".to_owned()
+            format!("new session {}", self.name)
         } else {
             let evals = if status.evals == 1 { "1 eval".to_owned() } else { format!("{} evals", status.evals) };
-            format!("resumed session, {evals} so far")
+            format!("resumed session {}, {evals} so far", self.name)
         };
         let company = if others.is_empty() { String::new() } else { format!("; also attached: {}", others.join(", ")) };
-        paint::talk(&format!("{kernel} in {how} {}{company}. Ctrl-D detaches, :help helps.", self.name));
+        paint::talk(&format!("{kernel} in {how}{company}. Ctrl-D detaches, :help helps."));
         if let Some(note) = status.info.as_ref().and_then(|i| i.note.as_ref()) {
             paint::talk(note);
         }
@@ -161,7 +166,8 @@ impl Repl {
                 self.screen.fresh_line()?;
                 self.read_code();
             }
-            let late = if let Doing::Judging(until) = self.doing { Some(until) } else { None };
+            let late =
+                if let Doing::Judging(until) = self.doing { Some(self.ask_again.unwrap_or(until).min(until)) } else { None };
             let next = tokio::select! {
                 biased;
                 _ = sigint.recv() => { self.ctrl_c()?; Next::On }
@@ -173,8 +179,7 @@ impl Repl {
                 },
                 incoming = self.session.next() => self.incoming(incoming).await?,
                 () = async { match late { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
-                    // The kernel is busy with somebody else's eval, most likely. Whoever pressed Enter meant it.
-                    self.submit()?;
+                    self.late()?;
                     Next::On
                 }
             };
@@ -255,15 +260,39 @@ impl Repl {
         // In the language's own REPL an empty line ends a block: the kernel takes a last newline for one.
         let blank = line.trim().is_empty();
         self.entry.push_str(if blank { "" } else { line });
-        let at = At { re: 0, code: self.entry.clone(), cursor: 0, detail: 0 };
         self.entry.push('\n');
-        self.judging = Some(self.session.send(Message::IsComplete(at))?);
         self.doing = Doing::Judging(Instant::now() + PATIENCE);
+        self.ask_whether_complete()?;
         Ok(Next::On)
+    }
+
+    /// The entry as it is to be judged: the newline of its last line is no empty line.
+    fn to_judge(&self) -> &str {
+        self.entry.strip_suffix('\n').unwrap_or(&self.entry)
+    }
+
+    fn ask_whether_complete(&mut self) -> Result<(), Failure> {
+        self.ask_again = None;
+        let at = At { re: 0, code: self.to_judge().to_owned(), cursor: 0, detail: 0 };
+        self.judging = Some(self.session.send(Message::IsComplete(at))?);
+        Ok(())
+    }
+
+    /// The kernel did not say. One that starts is asked until it can; for one that is busy or gone we guess.
+    fn late(&mut self) -> Result<(), Failure> {
+        match self.doing {
+            Doing::Judging(until) if self.ask_again.is_some() && Instant::now() < until => self.ask_whether_complete(),
+            _ => self.guess(),
+        }
+    }
+
+    fn guess(&mut self) -> Result<(), Failure> {
+        self.judged(&guess::guess(self.to_judge()))
     }
 
     /// The kernel's word on the entry.
     fn judged(&mut self, completeness: &Completeness) -> Result<(), Failure> {
+        (self.judging, self.ask_again) = (None, None);
         match completeness {
             Completeness::Incomplete { indent } => {
                 self.entry.push_str(indent);
@@ -275,7 +304,6 @@ impl Repl {
     }
 
     fn submit(&mut self) -> Result<(), Failure> {
-        self.judging = None;
         let code = std::mem::take(&mut self.entry);
         let code = code.trim_end();
         self.keyboard.remember(code);
