@@ -1,6 +1,13 @@
 //! The real binary, a real Python, a real terminal: what a person or a script sees, and what is left when they are gone.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
 
+mod bad_input;
 mod common;
+mod daemon;
 mod exec;
+mod logs;
+mod python;
+mod rpc;
+mod sessions;
 mod terminal;
+mod typing;

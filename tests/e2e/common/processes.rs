@@ -5,10 +5,16 @@ use nix::unistd::Pid;
 use std::path::Path;
 
 /// A process and the command line it shows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) pid: i32,
-    pub(crate) command: String,
+    command: String,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.pid, self.command)
+    }
 }
 
 #[cfg(target_os = "linux")]
