@@ -95,9 +95,10 @@ impl World {
 
     /// A new eval, with an id and code of its own. Its `re` is 0 where no reply is asked for.
     fn new_submit(&mut self, client: usize) -> Option<Submit> {
-        let (id, quiet, large) = (self.dice.id(), self.dice.chance(30), self.dice.chance(4));
+        let (id, quiet, large) = (self.dice.id(), self.dice.chance(30), self.dice.chance(12));
         let on_error = if self.dice.chance(70) { OnError::Stop } else { OnError::Continue };
         let show = if self.dice.chance(80) { Show::Value } else { Show::Nothing };
+        let argv = self.dice.chance(20).then(|| vec!["x".to_owned()]);
         let c = &mut self.clients[client];
         if c.budget == 0 || c.outbox.len() > 30 {
             return None;
@@ -115,7 +116,7 @@ impl World {
             group: c.group,
             on_error,
             show,
-            argv: None,
+            argv,
             trace: None,
         };
         c.evals.push(submit.clone());
@@ -131,7 +132,7 @@ impl World {
         if other {
             // Other code, or the same code to be run in another way.
             match self.dice.below(4) {
-                0 => submit.argv = Some(vec!["x".to_owned()]),
+                0 => submit.argv = Some(vec!["x".to_owned(), "other".to_owned()]),
                 1 => submit.show = if submit.show == Show::Value { Show::Nothing } else { Show::Value },
                 _ => submit.code = format!("{} but not quite", submit.code).into(),
             }

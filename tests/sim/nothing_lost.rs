@@ -6,6 +6,7 @@ use crate::story::{Check, hold};
 use rialto_protocol::event::{Accepted, Ended, Event, Record};
 use rialto_protocol::message::Carried;
 use rialto_protocol::{RequestId, Seq};
+use rialto_session::Archive;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -92,5 +93,24 @@ pub(crate) fn carried(journal: &Journal, m: &Model, id: RequestId, reply: &Carri
     // A second kill finds the session ended: it is told the last event.
     let ended_already = m.ended && made != Some(id);
     hold!("nothing_lost", made == Some(id) || ended_already, "{reply:?} names an event of another request");
+    Ok(())
+}
+
+/// What was redacted cannot be read, and is known all the same.
+pub(crate) fn redacted(journal: &Journal) -> Check {
+    for row in &journal.rows {
+        if let Event::Redacted(e) = &row.record.event {
+            // What a thread of it writes after that is new, and stays.
+            let mut before = journal.rows.iter().filter_map(|r| r.shown.as_ref()).take_while(|r| r.seq < row.record.seq);
+            let text = before.find(|r| match &r.event {
+                Event::Accepted(a) => a.n == e.n && a.code.is_some(),
+                Event::Output(o) => o.n == e.n,
+                Event::Display(d) => d.n == e.n,
+                _ => false,
+            });
+            hold!("who", text.is_none(), "#{} was redacted, and {text:?} can be read", e.n);
+            hold!("once", journal.eval_number(e.n).is_some(), "#{} was redacted, and is forgotten", e.n);
+        }
+    }
     Ok(())
 }

@@ -6,15 +6,12 @@ use crate::model::Model;
 use crate::story::{Check, hold};
 use crate::who::Present;
 use crate::world::{What, World};
-use crate::{bounded, interrupt, nothing_lost, once, order, who};
-use rialto_protocol::event::{Created, Display, Event, Output as Written, Record, Stamp, Who};
-use rialto_protocol::kernel::{DisplayRole, KernelCommand, KernelEvent, Step};
-use rialto_protocol::{Bundle, Bytes, Code, EvalNumber, Message, RequestId, Seq};
-use rialto_session::{Archive, ConnId, Input, Output, Session, StoredValue, Timer};
+use crate::{bounded, interrupt, order};
+use rialto_protocol::event::{Created, Event, Stamp, Who};
+use rialto_protocol::kernel::KernelEvent;
+use rialto_protocol::{EvalNumber, Message, RequestId, Seq};
+use rialto_session::{ConnId, Input, Output, Session, StoredValue, Timer};
 use std::collections::{BTreeMap, VecDeque};
-
-/// Frames of this world hold at most this much; what is larger comes in pieces. Bytes.
-const FRAME: usize = 8_000;
 
 /// One supervisor process.
 pub(crate) struct Supervisor {
@@ -23,19 +20,19 @@ pub(crate) struct Supervisor {
     started: u64,
     inbox: VecDeque<Input>,
     turn_is_due: bool,
-    pump_is_due: bool,
+    pub(crate) pump_is_due: bool,
     timers: BTreeMap<Timer, u64>,
     pub(crate) present: Present,
     /// Events that a channel's own request made.
-    own: BTreeMap<Seq, ConnId>,
+    pub(crate) own: BTreeMap<Seq, ConnId>,
     /// Large events of which some pieces were sent: which, and how many bytes.
-    partly: BTreeMap<ConnId, (Seq, usize)>,
+    pub(crate) partly: BTreeMap<ConnId, (Seq, usize)>,
     /// Requests by channel and number: what was asked, and how often it was answered.
     pub(crate) asked: BTreeMap<(ConnId, u32), (Message, u32, u32)>,
     /// The fence that will be the answer to the last signal.
-    fence: Option<u32>,
+    pub(crate) fence: Option<u32>,
     /// It was told that the disk is full.
-    stalled: bool,
+    pub(crate) stalled: bool,
 }
 
 impl World {
@@ -151,10 +148,10 @@ impl World {
                     entry.1 += 1;
                 }
             }
-            Input::Kernel(life, KernelEvent::Fenced(number)) if Some(*life) == self.kernel.as_ref().map(|k| k.life) => {
-                if sup.fence == Some(*number) {
-                    self.unfenced = false;
-                }
+            Input::Kernel(life, KernelEvent::Fenced(number))
+                if Some(*life) == self.kernel.as_ref().map(|k| k.life) && sup.fence == Some(*number) =>
+            {
+                self.unfenced = false;
             }
             _ => {}
         }
@@ -176,91 +173,6 @@ impl World {
         Ok(())
     }
 
-    /// Judges what an input made, in its order, and puts the records into the journal, not yet safe.
-    fn keep(&mut self, cause: &Input, out: &mut [Output]) -> Check {
-        for o in out {
-            if let Output::RecordStored { seq, at, n, value } = o {
-                let n = *n;
-                let data = Bundle::from([("image/png".to_owned(), Bytes(vec![b'p'; value.len as usize]))]);
-                let event = Event::Display(Display { n, role: DisplayRole::Display, data });
-                *o = Output::Record(Record { seq: *seq, at: *at, event }, None);
-            }
-            match o {
-                Output::Record(r, of) => {
-                    let Some(sup) = &mut self.sup else { return Ok(()) };
-                    order::record(&self.model, r, cause)?;
-                    self.once.record(&self.model, r)?;
-                    interrupt::record(&self.model, r, cause)?;
-                    who::record(&self.model, r, cause, &sup.present)?;
-                    bounded::record(r, sup.stalled)?;
-                    if let Some(conn) = of {
-                        sup.own.insert(r.seq, *conn);
-                    }
-                    self.model.apply(r);
-                    self.count.event(&r.event);
-                    self.journal.append(r.clone());
-                }
-                Output::Reply(conn, message) => self.judge_reply(*conn, message)?,
-                Output::Kernel(command) => self.judge_command(command)?,
-                Output::StartKernel(_) => self.unfenced = false,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn judge_command(&mut self, command: &KernelCommand) -> Check {
-        match command {
-            KernelCommand::Exec(exec) => {
-                hold!("interrupt", !self.unfenced, "#{} is dispatched before the last interrupt is fenced", exec.n);
-                hold!("once", self.model.running == Some(exec.n), "#{} is dispatched and no record says so", exec.n);
-            }
-            KernelCommand::Interrupt(Step::Interrupt | Step::Again | Step::Terminate) => self.unfenced = true,
-            KernelCommand::Fence(number) => {
-                if let Some(sup) = &mut self.sup {
-                    sup.fence = Some(*number);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn judge_reply(&mut self, conn: ConnId, message: &Message) -> Check {
-        let Some(sup) = &mut self.sup else { return Ok(()) };
-        let re = crate::client::reply_re(message).filter(|re| *re != 0);
-        let asked = re.and_then(|re| sup.asked.get_mut(&(conn, re)));
-        if let Some((request, asked, answered)) = asked {
-            *answered += 1;
-            hold!("who", *answered <= *asked, "{request:?} came {asked} times, and is answered once more: {message:?}");
-            if let Some((_, scope)) = sup.present.get(&conn) {
-                who::reply(request, message, *scope)?;
-            }
-            if let Some(id) = crate::client::request_id(request) {
-                once::known_request(self.journal.request(&id), request, message)?;
-            }
-            if let (Message::Carried(c), Some(id)) = (message, crate::client::request_id(request)) {
-                nothing_lost::carried(&self.journal, &self.model, id, c)?;
-            }
-            let refused = matches!(message, Message::Error(e) if e.known() != Some(Code::IdReused));
-            if let (Message::Submit(s), false) = (&*request, refused) {
-                once::submit_answered(&self.model, s, message)?;
-            }
-        } else if let Some(re) = re {
-            hold!("who", !sup.present.contains_key(&conn), "number {re} is answered, and was not asked: {message:?}");
-        }
-        match message {
-            Message::InterruptAnswer(a) => {
-                interrupt::verdict(&self.model, a)?;
-                self.count.verdict(a.verdict);
-            }
-            Message::Error(e) => self.count.error(e.known()),
-            Message::Rewound(_) => self.count.one("rewound"),
-            _ => {}
-        }
-        Ok(())
-    }
-
     fn carry_out(&mut self, out: Vec<Output>) -> Check {
         let crash = std::mem::take(&mut self.crash_soon).then(|| self.dice.index(out.len() + 1));
         let together = self.dice.chance(50);
@@ -269,10 +181,16 @@ impl World {
         }
         if together {
             self.journal.durable = self.journal.rows.len();
+            for o in &out {
+                if let Output::Redact { n, first, last } = o {
+                    self.journal.redact(*n, *first, *last);
+                }
+            }
         }
         let mut named = None;
         for (i, o) in out.into_iter().enumerate() {
-            if crash == Some(i) {
+            // The text goes in the same commit as the record that says so: nothing comes between those two.
+            if crash.is_some_and(|at| i >= at) && !matches!(o, Output::Redact { .. }) {
                 return self.supervisor_dies("between two outputs");
             }
             if let Output::Record(r, _) = &o {
@@ -342,7 +260,7 @@ impl World {
     }
 
     /// What the kernel says arrives: large displays are stored on the way.
-    pub(crate) fn from_kernel(&mut self, life: u32, event: KernelEvent) {
+    pub(crate) fn hears_kernel(&mut self, life: u32, event: KernelEvent) {
         if let KernelEvent::DisplayStart { n, forms, .. } = &event {
             self.values += 1;
             let value = StoredValue { key: self.values, len: forms.iter().map(|f| f.1).sum(), pieces: 5 };
@@ -350,72 +268,6 @@ impl World {
             return self.arrives(Input::Stored { life, n, value });
         }
         self.arrives(Input::Kernel(life, event));
-    }
-
-    pub(crate) fn pump_soon(&mut self, wait: u64) {
-        if let Some(sup) = &mut self.sup
-            && !std::mem::replace(&mut sup.pump_is_due, true)
-        {
-            let no = sup.no;
-            self.at(wait, What::Pump(no));
-        }
-    }
-
-    /// Sends everybody what is due: a few events each, in turn.
-    pub(crate) fn pump(&mut self) -> Check {
-        let head = self.journal.durable as Seq;
-        let mut last = None;
-        if let Some(sup) = &mut self.sup {
-            sup.pump_is_due = false;
-        }
-        while let Some(due) = self.sup.as_ref().and_then(|s| s.session.audience().next(last, head)) {
-            last = Some(due.conn);
-            self.feed(due.conn, due.after, head)?;
-        }
-        if self.sup.as_ref().is_some_and(|s| s.session.audience().next(None, head).is_some()) {
-            self.pump_soon(100);
-        }
-        Ok(())
-    }
-
-    fn feed(&mut self, conn: ConnId, mut after: Seq, head: Seq) -> Check {
-        for _ in 0..16 {
-            let Some(sup) = &mut self.sup else { return Ok(()) };
-            let next = self.journal.next_shown(after);
-            // Where everything up to the head was trimmed, the hole ends at the head.
-            let seq = next.as_ref().map_or(head + 1, |r| r.seq);
-            if seq > after + 1
-                && let Some(gap) = sup.session.audience().gap(conn, seq)
-            {
-                nothing_lost::gap_is_real(&self.journal, gap.from, gap.to)?;
-                sup.session.audience_mut().sent(conn, gap.to, 0);
-                self.count.one("gaps");
-                self.send(conn, Frame::Reply(Message::Gap(gap)));
-            }
-            let Some(sup) = &mut self.sup else { return Ok(()) };
-            let Some(record) = next else { return Ok(()) };
-            let size = size_of(&record.event);
-            let sent = sup.partly.get(&conn).filter(|(of, _)| *of == seq).map_or(0, |(_, sent)| *sent);
-            let piece = (size - sent).min(FRAME);
-            if sent + piece < size {
-                sup.partly.insert(conn, (seq, sent + piece));
-                sup.session.audience_mut().sent(conn, seq - 1, piece);
-                self.send(conn, Frame::Piece(piece as u64));
-            } else {
-                sup.partly.remove(&conn);
-                sup.session.audience_mut().sent(conn, seq, piece);
-                let told = sup.own.get(&seq) == Some(&conn);
-                let record = if told { std::sync::Arc::new(without_own(&record)) } else { record };
-                self.most_sent = self.most_sent.max(seq);
-                self.send(conn, Frame::Event(record, piece as u64));
-                after = seq;
-            }
-            let Some(sup) = &self.sup else { return Ok(()) };
-            if after >= head || sup.session.audience().credit(conn) <= 0 {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     /// `kill -9`: sockets break, the kernel goes with its lifeline, what was not kept is gone.
@@ -454,24 +306,5 @@ impl World {
         for conn in self.links.iter().filter(|(_, l)| l.open).map(|(c, _)| *c).collect::<Vec<_>>() {
             self.breaks(conn);
         }
-    }
-}
-
-/// The submitter knows what it said.
-fn without_own(record: &Record) -> Record {
-    let mut record = record.clone();
-    if let Event::Accepted(e) = &mut record.event {
-        (e.by, e.code, e.hash) = (None, None, None);
-    }
-    record
-}
-
-/// About what an event takes on the wire.
-fn size_of(event: &Event) -> usize {
-    40 + match event {
-        Event::Output(Written { runs, .. }) => runs.iter().map(|r| r.data.0.len()).sum(),
-        Event::Display(e) => e.data.values().map(|b| b.0.len()).sum(),
-        Event::Accepted(e) => e.code.as_ref().map_or(0, |c| c.len()),
-        _ => 0,
     }
 }

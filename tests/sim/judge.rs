@@ -1,0 +1,96 @@
+//! Where what an input made is held against the promises: record by record, reply by reply, in its order.
+
+use crate::story::{Check, hold};
+use crate::world::World;
+use crate::{bounded, interrupt, nothing_lost, once, order, who};
+use rialto_protocol::event::{Display, Event, Record};
+use rialto_protocol::kernel::{DisplayRole, KernelCommand, Step};
+use rialto_protocol::{Bundle, Bytes, Code, Message};
+use rialto_session::{Archive, ConnId, Input, Output};
+
+impl World {
+    /// Judges what an input made, in its order, and puts the records into the journal, not yet safe.
+    pub(crate) fn keep(&mut self, cause: &Input, out: &mut [Output]) -> Check {
+        for o in out {
+            if let Output::RecordStored { seq, at, n, value } = o {
+                let n = *n;
+                let data = Bundle::from([("image/png".to_owned(), Bytes(vec![b'p'; value.len as usize]))]);
+                let event = Event::Display(Display { n, role: DisplayRole::Display, data });
+                *o = Output::Record(Record { seq: *seq, at: *at, event }, None);
+            }
+            match o {
+                Output::Record(r, of) => {
+                    let Some(sup) = &mut self.sup else { return Ok(()) };
+                    order::record(&self.model, r, cause)?;
+                    self.once.record(&self.model, r)?;
+                    interrupt::record(&self.model, r, cause)?;
+                    who::record(&self.model, r, cause, &sup.present)?;
+                    bounded::record(r, sup.stalled)?;
+                    if let Some(conn) = of {
+                        sup.own.insert(r.seq, *conn);
+                    }
+                    self.model.apply(r);
+                    self.count.event(&r.event);
+                    self.journal.append(r.clone());
+                }
+                Output::Reply(conn, message) => self.judge_reply(*conn, message)?,
+                Output::Kernel(command) => self.judge_command(command)?,
+                Output::StartKernel(_) => self.unfenced = false,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_command(&mut self, command: &KernelCommand) -> Check {
+        match command {
+            KernelCommand::Exec(exec) => {
+                hold!("interrupt", !self.unfenced, "#{} is dispatched before the last interrupt is fenced", exec.n);
+                hold!("once", self.model.running == Some(exec.n), "#{} is dispatched and no record says so", exec.n);
+            }
+            KernelCommand::Interrupt(Step::Interrupt | Step::Again | Step::Terminate) => self.unfenced = true,
+            KernelCommand::Fence(number) => {
+                if let Some(sup) = &mut self.sup {
+                    sup.fence = Some(*number);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judge_reply(&mut self, conn: ConnId, message: &Message) -> Check {
+        let Some(sup) = &mut self.sup else { return Ok(()) };
+        let re = crate::client::reply_re(message).filter(|re| *re != 0);
+        let asked = re.and_then(|re| sup.asked.get_mut(&(conn, re)));
+        if let Some((request, asked, answered)) = asked {
+            *answered += 1;
+            hold!("who", *answered <= *asked, "{request:?} came {asked} times, and is answered once more: {message:?}");
+            if let Some((_, scope)) = sup.present.get(&conn) {
+                who::reply(request, message, *scope)?;
+            }
+            if let Some(id) = crate::client::request_id(request) {
+                once::known_request(self.journal.request(&id), request, message)?;
+            }
+            if let (Message::Carried(c), Some(id)) = (message, crate::client::request_id(request)) {
+                nothing_lost::carried(&self.journal, &self.model, id, c)?;
+            }
+            let refused = matches!(message, Message::Error(e) if e.known() != Some(Code::IdReused));
+            if let (Message::Submit(s), false) = (&*request, refused) {
+                once::submit_answered(&self.model, s, message)?;
+            }
+        } else if let Some(re) = re {
+            hold!("who", !sup.present.contains_key(&conn), "number {re} is answered, and was not asked: {message:?}");
+        }
+        match message {
+            Message::InterruptAnswer(a) => {
+                interrupt::verdict(&self.model, a)?;
+                self.count.verdict(a.verdict);
+            }
+            Message::Error(e) => self.count.error(e.known()),
+            Message::Rewound(_) => self.count.one("rewound"),
+            _ => {}
+        }
+        Ok(())
+    }
+}
