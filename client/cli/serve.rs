@@ -42,7 +42,9 @@ pub(crate) fn parts() -> Result<(Home, Spawn), Failure> {
 pub(crate) fn log(level: &str) {
     let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // Somebody else's subscriber would do as well.
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).try_init();
+    // One that cannot be written (its disk is full, its reader gone) is no reason to panic, which complaining about it on stderr is.
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+    let _ = log.with_ansi(false).with_env_filter(filter).try_init();
 }
 
 /// Returns once somebody wants this to end: a terminal's Ctrl-C, a service manager, a hang-up.

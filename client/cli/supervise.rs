@@ -13,7 +13,9 @@ pub(crate) fn run(args: &SuperviseArgs) -> ExitCode {
     }
     // stderr is the session's log. What people type and print is in the journal, never here.
     let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_env_filter(filter).init();
+    // A log on a full disk cannot be written; complaining about that on the same stderr would be a panic, and the end of the kernel.
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+    log.with_ansi(false).with_env_filter(filter).init();
     // Nobody holds a supervisor's terminal, and one that writes to a closed pipe must not die of it: its kernel would.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
