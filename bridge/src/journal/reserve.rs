@@ -1,11 +1,12 @@
 //! Space set aside, so that ends and interrupts can still be recorded when the disk is full.
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, schema};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Bytes set aside: some hundred ends, and the log around them.
-const SIZE: usize = 512 * 1024;
+/// Bytes set aside: the turn that did not fit (a supervisor takes at most some 300 KB of output in one), what the pipes of a
+/// kernel still hold when it is told to stop (as much again), and some hundred ends.
+const SIZE: usize = 1024 * 1024;
 
 /// A file beside the journal that holds nothing but its place.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ impl Journal {
     /// What the file system says; a reserve that is gone already is no error.
     pub fn release_reserve(&mut self) -> Result<(), JournalError> {
         let Some(reserve) = &self.reserve else { return Ok(()) };
+        // A commit that goes through would at once move the log into the file, and what that takes is what was given back.
+        self.db.pragma_update(None, "wal_autocheckpoint", 0).map_err(|e| self.says(&e))?;
         match std::fs::remove_file(&reserve.path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(JournalError::of_io(&reserve.path, &e)),
             _ => Ok(()),
@@ -60,7 +63,11 @@ impl Journal {
             return true;
         }
         let done = reserve.allocate().is_ok();
-        if !done {
+        if done {
+            if let Err(error) = self.db.pragma_update(None, "wal_autocheckpoint", schema::LOG / schema::PAGE_SIZE) {
+                self.remember(&error);
+            }
+        } else {
             // Half a reserve would only keep its bytes from whoever frees some.
             let _ = std::fs::remove_file(&reserve.path);
         }
