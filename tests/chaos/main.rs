@@ -17,8 +17,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
+mod another_user;
 mod client;
 mod dice;
+mod disk_fills;
+mod many_come;
+mod nobody_comes;
 mod processes;
 mod promises;
 mod raw;

@@ -1,1 +1,87 @@
+//! A connection on which anything can be said, right or wrong.
 
+use rialto_protocol::frame::Decoder;
+use rialto_protocol::message::{Attach, Credit, Greet, Hello, OnBehalf, Open};
+use rialto_protocol::{Bytes, ClientId, Message, Scope, codec, limits};
+use std::path::Path;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+const MAX: u32 = limits::DEFAULT_MAX_FRAME;
+
+pub(crate) struct Raw {
+    pub(crate) stream: UnixStream,
+    decoder: Decoder,
+}
+
+impl Raw {
+    pub(crate) async fn dial(socket: &Path) -> Self {
+        Self { stream: UnixStream::connect(socket).await.unwrap(), decoder: Decoder::new(MAX) }
+    }
+
+    /// Says it, if the other side still listens.
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
+    pub(crate) async fn say(&mut self, channel: u16, message: &Message) -> bool {
+        let mut bytes = Vec::new();
+        codec::encode(&mut bytes, channel, message, MAX);
+        self.bytes(&bytes).await
+    }
+
+    pub(crate) async fn hello(&mut self, cookie: Option<&[u8]>, scope: Option<Scope>) -> bool {
+        let on_behalf = scope.map(|scope| OnBehalf { principal: "uid:chaos".into(), scope });
+        let cookie = cookie.map(|cookie| Bytes(cookie.to_vec()));
+        let hello = Hello { magic: "rialto".into(), min: 1, max: 1, cookie, on_behalf, ..Hello::default() };
+        self.say(0, &Message::Hello(hello)).await
+    }
+
+    /// A client of the session on channel 1.
+    pub(crate) async fn client(socket: &Path, cookie: &[u8], session: &str, scope: Option<Scope>) -> Self {
+        let mut raw = Self::dial(socket).await;
+        raw.hello(Some(cookie), scope).await;
+        raw.say(0, &Message::Open(Open { channel: 1, session: session.into(), ..Open::default() })).await;
+        raw.greet(1).await;
+        raw
+    }
+
+    pub(crate) async fn greet(&mut self, channel: u16) {
+        let client = ClientId(rialto_client::client_id().unwrap().0);
+        let greet = Greet { min: 1, max: 1, features: Vec::new(), client, label: "raw".into() };
+        self.say(channel, &Message::Greet(greet)).await;
+    }
+
+    pub(crate) async fn attach(&mut self, credit: u64) {
+        self.say(1, &Message::Attach(Attach { re: 7, credit: Some(credit), ..Attach::default() })).await;
+    }
+
+    pub(crate) async fn grant(&mut self, bytes: u64) {
+        self.say(1, &Message::Credit(Credit { bytes })).await;
+    }
+
+    /// The next message that this side understands. Nothing: the other side has closed.
+    pub(crate) async fn next(&mut self) -> Option<(u16, Message)> {
+        loop {
+            if let Ok(Some((header, body))) = self.decoder.next() {
+                return Some((header.channel, codec::decode(header, body).unwrap()));
+            }
+            if self.stream.read_buf(self.decoder.buffer()).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Everything said before was read, and was no reason to close.
+    pub(crate) async fn answers_a_ping(&mut self, bytes: [u8; 8]) -> bool {
+        if !self.say(0, &Message::Ping(bytes)).await {
+            return false;
+        }
+        while let Some((_, message)) = self.next().await {
+            if message == Message::Pong(bytes) {
+                return true;
+            }
+        }
+        false
+    }
+}

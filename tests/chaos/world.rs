@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 pub(crate) const RIALTO: &str = env!("CARGO_BIN_EXE_rialto");
 /// A test that hangs must end its processes itself: whoever ends it from outside does not know them.
-const HANGS: Duration = Duration::from_secs(150);
+const HANGS: Duration = Duration::from_secs(75);
 
 /// Plays a scenario on a runtime of its own, and fails it where it hangs.
 pub(crate) fn play<T>(scenario: impl Future<Output = T>) -> T {
@@ -161,6 +161,11 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            for session in self.home.sessions().unwrap_or_default() {
+                println!("log of {}: {}", session.id(), session.log_tail());
+            }
+        }
         // Those that end may be starting others: until none is left, which a bound on rounds makes an end of in any case.
         for _ in 0..200 {
             let all = self.processes();
