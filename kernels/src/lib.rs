@@ -1,13 +1,13 @@
-//! Running interpreters behind one vocabulary: commands in, events out.
+//! Running interpreters behind one vocabulary: commands in, events out. It will never know clients, connections, journals,
+//! queues, or who may do what.
 //!
 //! A [`Kernel`] is a state machine with file descriptors: its owner hands it commands and polls it for events, and nothing
-//! else happens. There are no tasks, threads or channels here. What this crate never knows: clients, connections, journals,
-//! queues, who may do what.
+//! else happens. There are no tasks, threads or channels here.
 //!
 //! # Layout
 //! - [`launch`](launch()) and [`known`] (`launch.rs`): from a kind's name to a running kernel.
 //! - `runner/`: kernels that are a small script on the user's own interpreter, whatever its language.
-//! - `python.rs`: which Python, and how it is started. `runners/python.py` is its runner.
+//! - `python.rs`: which Python, and how it is started. `runners/python/` is its runner, in Python.
 
 mod launch;
 mod python;

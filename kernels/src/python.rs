@@ -1,4 +1,4 @@
-//! Python: which interpreter, and how it is started. `runners/python.py` does the rest.
+//! Python: which interpreter, and how it is started. The files of `runners/python/` do the rest.
 
 use crate::Kernel;
 use crate::launch::{KernelSpec, LaunchError};
@@ -8,9 +8,31 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
-/// The runner. Its second part is compiled only when it is first needed, which halves the cold start.
-const RUNNER: &str = include_str!("../runners/python.py");
-const LATER: &str = include_str!("../runners/python_later.py");
+/// The runner: what every session needs, in the order in which it must run.
+const RUNNER: &str = concat!(
+    include_str!("../runners/python/state.py"),
+    include_str!("../runners/python/interrupt.py"),
+    include_str!("../runners/python/channel.py"),
+    include_str!("../runners/python/output.py"),
+    include_str!("../runners/python/input.py"),
+    include_str!("../runners/python/children.py"),
+    include_str!("../runners/python/tick.py"),
+    include_str!("../runners/python/run.py"),
+    include_str!("../runners/python/results.py"),
+    include_str!("../runners/python/main.py"),
+);
+/// The rest of it is compiled only when it is first needed, which halves the cold start.
+const LATER: &str = concat!(
+    include_str!("../runners/python/later/coroutine.py"),
+    include_str!("../runners/python/later/program.py"),
+    include_str!("../runners/python/later/displays.py"),
+    include_str!("../runners/python/later/failure.py"),
+    include_str!("../runners/python/later/imports.py"),
+    include_str!("../runners/python/later/questions.py"),
+    include_str!("../runners/python/later/complete.py"),
+    include_str!("../runners/python/later/inspect.py"),
+    include_str!("../runners/python/later/is_complete.py"),
+);
 
 /// Reads the runner from the channel and becomes it. Python 2 must be able to read this, to be told that it is too old.
 const BOOTSTRAP: &str = r#"import sys
