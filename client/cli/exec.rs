@@ -313,6 +313,8 @@ impl Follow {
                 paint::talk(&format!("{}; trying again in {in_ms} ms", why.text));
             }
             Incoming::Gap(gap) => paint::talk(&format!("events {} to {} are no longer kept", gap.from, gap.to)),
+            // Everything is read here, as fast as it is written out: that some of it is still to come is no news.
+            Incoming::Notice(notice) if notice.what == "behind" => {}
             Incoming::Notice(notice) => paint::talk(&format!("{}: {}", notice.what, notice.text)),
             Incoming::Closed(e) => return Err(e.into()),
             // A refused submit ends the run, and is told there; an answer to what is no longer asked is nobody's news.
@@ -338,7 +340,7 @@ fn send_interrupt(run: &mut EvalRun<'_>, escalate: Option<Escalate>) -> Result<(
 fn answer(run: &mut EvalRun<'_>, asked: &Asked, got: Got) -> Result<(), Failure> {
     let eof = got.is_none();
     let data = got.unwrap_or_default().into();
-    let input = Input { re: 0, id: rialto_client::request_id()?, life: None, ask: asked.ask, data, eof };
+    let input = Input { re: 0, id: rialto_client::request_id()?, life: Some(asked.life).filter(|life| *life > 0), ask: asked.ask, data, eof };
     run.session().send(Message::Input(input))?;
     Ok(())
 }

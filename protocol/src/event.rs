@@ -225,6 +225,9 @@ pub struct Asked {
     /// Whose eval reads: the client that is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<ClientId>,
+    /// The life that asks; an answer that names it can never reach another one.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub life: Life,
 }
 
 /// Somebody answered.

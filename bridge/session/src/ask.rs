@@ -24,7 +24,8 @@ impl Turn<'_> {
             return;
         }
         let Ask { n, ask, prompt, secret, line } = ask;
-        self.record(Event::Asked(Asked { n, ask, prompt, secret, line, of }));
+        let life = self.s.state.life;
+        self.record(Event::Asked(Asked { n, ask, prompt, secret, line, of, life }));
     }
 
     pub(crate) fn answer(&mut self, conn: ConnId, m: Reply) {
@@ -38,7 +39,9 @@ impl Turn<'_> {
             return self.error(conn, m.re, Code::NoSuchAsk, text);
         };
         let me = self.who(conn);
-        let mine = asked.of.is_none() || asked.of == me.client;
+        // A client's id is no secret, so it proves nothing about another principal.
+        let same = self.s.state.running.as_ref().is_none_or(|r| r.principal == me.principal);
+        let mine = asked.of.is_none() || asked.of == me.client && (same || cfg!(mutant = "client_id_proves_who"));
         if !mine && !cfg!(mutant = "secret_is_answered_by_anybody") {
             if asked.secret {
                 let text = format!("eval #{} asks for a secret; only the client that submitted it may answer", asked.n);

@@ -32,7 +32,9 @@ pub(crate) struct Interrupts {
     fences: u32,
     /// The hardest step taken against the running eval.
     hardest: Option<Step>,
-    /// Who asked for the steps to come.
+    /// When the steps to come are due.
+    due: BTreeMap<Step, u64>,
+    /// Who asked for them.
     asker: Option<(Who, RequestId)>,
 }
 
@@ -120,9 +122,13 @@ impl Turn<'_> {
         self.s.interrupts.asker = Some((self.who(conn), m.id));
         self.step(n, Step::Interrupt);
         for (ms, step) in [(plan.again_ms, Step::Again), (plan.terminate_ms, Step::Terminate), (plan.kill_ms, Step::Kill)] {
-            if let Some(ms) = ms {
-                self.set_timer(Timer::Escalate(n, step), ms);
-            }
+            let Some(ms) = ms else { continue };
+            let at_us = self.at.mono_us.saturating_add(ms.saturating_mul(1_000));
+            // Who asks for more patience later does not take back what was asked for first.
+            let due = self.s.interrupts.due.entry(step).or_insert(at_us);
+            *due = at_us.min(*due);
+            let due = *due;
+            self.out.push(Output::SetTimer(Timer::Escalate(n, step), due));
         }
     }
 
@@ -142,6 +148,7 @@ impl Turn<'_> {
     /// The time for a harder step has come.
     pub(crate) fn escalate(&mut self, n: EvalNumber, step: Step) {
         let runs = self.s.state.running.as_ref().is_some_and(|r| r.n == n) || cfg!(mutant = "escalation_outlives_its_eval");
+        self.s.interrupts.due.remove(&step);
         if runs && matches!(self.s.phase, Phase::Ready) {
             self.step(n, step);
         }
@@ -170,6 +177,7 @@ impl Turn<'_> {
             }
         }
         self.s.interrupts.asker = None;
+        self.s.interrupts.due.clear();
     }
 
     /// After an eval that was interrupted has ended, nothing starts until the kernel has answered this.

@@ -19,6 +19,7 @@ pub(crate) struct Waiting {
     pub(crate) group: Option<GroupId>,
     pub(crate) on_error: OnError,
     pub(crate) client: Option<ClientId>,
+    pub(crate) principal: String,
     pub(crate) bytes: usize,
     /// Its `accepted`, where it is small.
     pub(crate) kept: Option<Accepted>,
@@ -33,6 +34,7 @@ pub(crate) struct Running {
     pub(crate) group: Option<GroupId>,
     pub(crate) on_error: OnError,
     pub(crate) client: Option<ClientId>,
+    pub(crate) principal: String,
     pub(crate) since_us: u64,
 }
 
@@ -128,6 +130,7 @@ impl State {
             group: e.group,
             on_error: e.on_error,
             client: e.by.as_ref().and_then(|by| by.client),
+            principal: e.by.as_ref().map(|by| by.principal.clone()).unwrap_or_default(),
             bytes,
             kept: (!e.started && bytes <= KEEP_CODE).then(|| e.clone()),
         };
@@ -148,6 +151,7 @@ impl State {
             group: w.group,
             on_error: w.on_error,
             client: w.client,
+            principal: w.principal,
             since_us: now_us,
         });
     }

@@ -7,7 +7,7 @@ mod told;
 use rialto_protocol::event::Event;
 use rialto_protocol::kernel::{Answer, Completeness, Death, DoneHow, KernelCommand, KernelEvent, KernelInfo, Step};
 use rialto_protocol::message as m;
-use rialto_protocol::{Code, Cursor, EvalId, Failure, Message, Outcome, Record, limits};
+use rialto_protocol::{ClientId, Code, Cursor, EvalId, Failure, Message, Outcome, Record, Scope, Who, limits};
 use rialto_session::{Input, Output, Timer};
 use told::{Past, Story, answer, ask, carried, interrupt, mutate, refusal, runs, submit, verdict};
 
@@ -150,6 +150,36 @@ fn a_secret_is_answered_by_its_own_client_and_recorded_as_a_length() {
     let out = story.asks(2, answer(51, 1, "hunter2"));
     assert!(matches!(&out[0], Output::Record(Record { event: Event::Answered(a), .. }, _) if a.data.is_none() && a.len == 7));
     assert!(carried(&out) && carried(&story.asks(2, answer(51, 1, "hunter2"))), "the same answer again is known");
+}
+
+#[test]
+fn somebody_elses_client_id_answers_no_secret() {
+    let mut story = Story::begin();
+    story.submits(2, 1, "getpass()", None);
+    story.kernel(1, ask(1, 1, true));
+    story.happens(Input::Left(2));
+    let who = Who { principal: "uid:666".to_owned(), client: Some(ClientId([2; 16])), label: String::new() };
+    story.happens(Input::Joined { conn: 2, who, scope: Scope::Eval });
+    assert_eq!(refusal(&story.asks(2, answer(50, 1, "guess"))), Some(Code::NotYourAsk));
+}
+
+#[test]
+fn more_patience_does_not_take_back_what_was_asked_for_first() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "loop()", None);
+    let kill_at = |out: &[Output]| {
+        out.iter().find_map(|o| match o {
+            Output::SetTimer(Timer::Escalate(1, Step::Kill), at) => Some(*at),
+            _ => None,
+        })
+    };
+    let hard = |id, ms| {
+        let Message::Interrupt(plain) = interrupt(1, id, 1) else { unreachable!() };
+        Message::Interrupt(m::Interrupt { escalate: Some(m::Escalate { kill_ms: Some(ms), ..Default::default() }), ..plain })
+    };
+    let first = kill_at(&story.asks(1, hard(60, 1_000)));
+    let later = kill_at(&story.asks(2, hard(61, 60_000)));
+    assert!(first.is_some() && later == first, "{first:?} {later:?}");
 }
 
 #[test]

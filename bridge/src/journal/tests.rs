@@ -93,7 +93,7 @@ fn redacted_text_is_in_no_file() {
         let data: rialto_protocol::Bundle =
             [("text/plain".to_owned(), format!("{word}{}", "z".repeat(150_000)).as_str().into())].into();
         put(&mut journal, Event::Display(Display { n, role: DisplayRole::Result, data }));
-        put(&mut journal, Event::Asked(Asked { n, ask: 1, prompt: word.into(), secret: false, line: true, of: None }));
+        put(&mut journal, Event::Asked(Asked { n, ask: 1, prompt: word.into(), secret: false, line: true, of: None, life: 1 }));
         let data = Some(word.into());
         let by = Who::default();
         put(&mut journal, Event::Answered(Answered { n, ask: 1, by, id: RequestId([n as u8; 16]), len: 21, data, eof: false }));

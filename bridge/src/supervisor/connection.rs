@@ -221,6 +221,14 @@ impl Connection {
         self.say(0, &Message::Opened(Opened { re: open.re, channel: open.channel, session, name, created: false }));
     }
 
+    /// The session has as many clients as it takes. What was pipelined behind the greeting finds nobody.
+    pub(super) fn turn_away(&mut self, channel: u16) {
+        self.channels.remove(&channel);
+        let text = format!("{} clients are attached, the most a session has; try again when one has left", limits::MAX_CLIENTS);
+        self.error(channel, ErrorReply::new(0, Code::TooBusy, text));
+        self.say(channel, &Message::Closed(Default::default()));
+    }
+
     pub(super) fn say(&mut self, channel: u16, message: &Message) {
         self.outbox.say(channel, message, self.max_frame);
     }

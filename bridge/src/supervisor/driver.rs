@@ -280,6 +280,9 @@ impl Driver {
                     connection.hear(&self.door, &mut self.next_conn, &mut heard);
                     for heard in heard.drain(..) {
                         match heard {
+                            Heard::Greet { channel, .. } if self.members.len() >= limits::MAX_CLIENTS => {
+                                connection.turn_away(channel);
+                            }
                             Heard::Greet { channel, conn, greet } => {
                                 self.members.insert(conn, (*slot, channel));
                                 let (principal, scope) = connection.who.clone().unwrap_or_default();

@@ -52,6 +52,8 @@ impl Repl {
             Incoming::Answer(ticket, answer) => self.answered(ticket, answer).await?,
             Incoming::Gap(gap) => self.aside(&format!("events {} to {} are no longer kept", gap.from, gap.to)).await,
             Incoming::Rewound(_) => self.aside("the journal has lost events that were shown here").await,
+            // Shown as fast as the terminal takes it; nothing can be done about it here.
+            Incoming::Notice(n) if n.what == "behind" => {}
             Incoming::Notice(n) => self.aside(&format!("{}: {}", n.what, n.text)).await,
             Incoming::Error(e) => self.aside(&e.text).await,
             Incoming::Delayed { error, in_ms, .. } => self.aside(&format!("{}; trying again in {in_ms} ms", error.text)).await,

@@ -199,7 +199,7 @@ structs! {
     Started { n }
     Output { n background runs }
     Display { n role data }
-    Asked { n ask prompt secret line of }
+    Asked { n ask prompt secret line of life }
     Answered { n ask by id len data eof }
     Interrupting { n step by id }
     InterruptNoted { eval by id }
