@@ -340,7 +340,14 @@ fn send_interrupt(run: &mut EvalRun<'_>, escalate: Option<Escalate>) -> Result<(
 fn answer(run: &mut EvalRun<'_>, asked: &Asked, got: Got) -> Result<(), Failure> {
     let eof = got.is_none();
     let data = got.unwrap_or_default().into();
-    let input = Input { re: 0, id: rialto_client::request_id()?, life: Some(asked.life).filter(|life| *life > 0), ask: asked.ask, data, eof };
+    let input = Input {
+        re: 0,
+        id: rialto_client::request_id()?,
+        life: Some(asked.life).filter(|life| *life > 0),
+        ask: asked.ask,
+        data,
+        eof,
+    };
     run.session().send(Message::Input(input))?;
     Ok(())
 }

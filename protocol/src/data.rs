@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn words_come_back_and_a_newer_builds_word_reads_as_the_careful_one() {
-        fn round<T: Serialize + serde::de::DeserializeOwned + PartialEq + fmt::Debug>(all: &[T], newer: T) {
+        fn round<T: Serialize + de::DeserializeOwned + PartialEq + fmt::Debug>(all: &[T], newer: T) {
             for value in all {
                 let json = serde_json::to_string(value).unwrap();
                 assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), value);

@@ -373,7 +373,14 @@ impl Repl {
         let asked = self.asked.remove(0);
         // A program that reads its stdin whole gets lines with their ends.
         let data = if asked.line || eof { data } else { [data, b"\n".to_vec()].concat() };
-        let input = Input { re: 0, id: rialto_client::request_id()?, life: Some(asked.life).filter(|life| *life > 0), ask: asked.ask, data: data.into(), eof };
+        let input = Input {
+            re: 0,
+            id: rialto_client::request_id()?,
+            life: Some(asked.life).filter(|life| *life > 0),
+            ask: asked.ask,
+            data: data.into(),
+            eof,
+        };
         self.session.send(Message::Input(input))?;
         Ok(())
     }
