@@ -100,6 +100,10 @@ impl Driver {
         if self.blocked {
             return Ok(());
         }
+        // An alarm that rang is no news: tidying must not be what makes the next tidying due.
+        if !self.inputs.is_empty() || !self.batch.is_empty() {
+            self.tidy_later();
+        }
         while let Some(input) = self.inputs.pop_front() {
             self.feed(input);
         }
@@ -160,8 +164,11 @@ impl Driver {
             self.journal.restore_reserve();
             self.journal.trim_step(self.budget, TRIM_ROWS)?;
         }
-        self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US);
         Ok(())
+    }
+
+    fn tidy_later(&mut self) {
+        self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US);
     }
 
     fn reply(&mut self, conn: ConnId, message: &Message) {
@@ -225,6 +232,10 @@ impl Driver {
         // fast reader from keeping the kernel and the others waiting.
         for round in 0..16 {
             let filled = !self.blocked && self.fill()?;
+            if filled {
+                // Who reads the past makes lanes long without making anything happen.
+                self.tidy_later();
+            }
             if round == 0 && !self.alarms.is_set(Alarm::Behind) && self.session.audience().anyone_spent(self.session.head()) {
                 self.alarms.set(Alarm::Behind, self.clock.now().mono_us + BEHIND_US);
             }
