@@ -1,7 +1,7 @@
 # How a frame gets from here to the other side and back, whole, whatever happens meanwhile.
 
 def outq():
-    return ioctl(CTL, TIOCOUTQ, ZERO)
+    return ioctl(OUT, FIONREAD, ZERO)
 
 
 def settle():
@@ -25,11 +25,11 @@ def settle():
 
 def transmit(data):
     """Writes all of it; the caller holds `sending`."""
-    n = os_write(CTL, data)
+    n = os_write(OUT, data)
     if n != len(data):
         view = memoryview(data)[n:]
         while view:
-            view = view[os_write(CTL, view):]
+            view = view[os_write(OUT, view):]
 
 
 def send(kind, body=b'', more=()):
@@ -91,7 +91,7 @@ def whole_frame():
 
 
 def receive():
-    data = os_read(CTL, 65536)
+    data = os_read(IN, 65536)
     if not data:
         posix.killpg(0, 9) if posix.getpgrp() == PID else os_exit(1)
     S.unread += data
@@ -108,7 +108,7 @@ def next_frame():
                 return frame
             S.idle = True
             # Into a buffer that is known: `on_signal` must see a command that has been read and not yet looked at.
-            size = os_readv(CTL, BUFFERS)
+            size = os_readv(IN, BUFFERS)
             S.idle = False
             if not size:
                 posix.killpg(0, 9) if posix.getpgrp() == PID else os_exit(1)

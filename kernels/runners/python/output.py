@@ -48,7 +48,7 @@ def pump(tail=b''):
                 for at in range(0, len(piece), CHUNK):
                     part = view[at:at + CHUNK]
                     front = pack('<I', len(part) + 15) + head + pack('<BI', kind, len(part))
-                    n = os_writev(CTL, (front, part))
+                    n = os_writev(OUT, (front, part))
                     if n < len(front):
                         transmit(front[n:] + bytes(part))
                     elif n < len(front) + len(part):

@@ -32,7 +32,6 @@ MAIN = _thread.get_ident()
 SIGINT = int(_signal.SIGINT)
 LINUX = sys.platform == 'linux'
 FIONREAD = 0x541B if LINUX else 0x4004667F
-TIOCOUTQ = 0x5411 if LINUX else 0x40047473
 ZERO = b'\0\0\0\0'
 
 get_ident = _thread.get_ident
@@ -65,7 +64,9 @@ def high(fd, least):
     raise OSError('no descriptor is free')
 
 
-CTL = high(0, 900)
+IN = high(0, 900)
+OUT = high(int(sys.argv[1]), 900)
+posix.close(int(sys.argv[1]))
 FD1 = high(1, 900)
 FD2 = high(2, 900)
 

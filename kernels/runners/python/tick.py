@@ -5,9 +5,10 @@ WAKE_R, WAKE_W = high(WAKE_R, 900), high(WAKE_W, 900)
 posix.set_blocking(WAKE_R, False)
 posix.set_blocking(WAKE_W, False)
 POLL = select.poll()
-POLL.register(CTL, select.POLLIN)
+POLL.register(IN, select.POLLIN)
 HELPER_POLL = select.poll()
-HELPER_POLL.register(CTL, 0)
+HELPER_POLL.register(IN, 0)
+HELPER_POLL.register(OUT, 0)
 HELPER_POLL.register(WAKE_R, select.POLLIN)
 
 

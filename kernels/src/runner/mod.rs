@@ -1,7 +1,8 @@
 //! A kernel that is a small script on the user's own interpreter.
 //!
-//! Three ways lead out of the process: the channel (a socket pair, the interpreter's descriptor 0 at its start), on which the
-//! runner sends frames, and the pipes behind descriptors 1 and 2, where C code and child processes write. Their order is made
+//! Commands go in by the pipe that is the interpreter's descriptor 0 at its start. Three ways lead out: the pipe on which the
+//! runner sends frames (with the commands' pipe: the channel), and those behind descriptors 1 and 2, where C code and child
+//! processes write. Their order is made
 //! by one rule on each side. The runner sends nothing that comes after bytes in a pipe before the pipe is empty. This side
 //! looks how much a pipe holds, *then* empties the channel, and only then takes that much: whatever was said before those
 //! bytes were written is out by then, and nothing that came after them can be.
@@ -20,9 +21,7 @@ use rialto_protocol::ids::EvalNumber;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, OUTPUT_CHUNK};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::process::Stdio;
+use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 use tokio::process::Command;
 use wire::{Frame, Malformed};
@@ -77,16 +76,18 @@ enum State {
 }
 
 impl Runner {
-    /// Starts the command with the channel as its standard input, and sends the script.
+    /// Starts the command with the commands' pipe as its standard input and the number of the frames' pipe as one more argument,
+    /// and sends the script.
     pub(crate) fn start(mut command: Command, script: Script<'_>) -> io::Result<Self> {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (command_reader, command_writer) = io::pipe()?;
+        let (frame_reader, frame_writer) = io::pipe()?;
         let (out_reader, out_writer) = io::pipe()?;
         let (err_reader, err_writer) = io::pipe()?;
-        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(out_writer).stderr(err_writer);
-        let process = Process::start(&mut command)?;
+        command.stdin(command_reader).stdout(out_writer).stderr(err_writer).arg(frame_writer.as_raw_fd().to_string());
+        let process = Process::start_with(&mut command, frame_writer)?;
         // The command holds our copies of the child's ends.
         drop(command);
-        let mut channel = Channel::new(ours)?;
+        let mut channel = Channel::new(frame_reader, command_writer)?;
         channel.send(|tx| wire::put_setup(tx, script.source, script.later, script.environment));
         Ok(Self {
             process,

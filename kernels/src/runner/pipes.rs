@@ -5,6 +5,7 @@ use super::channel::watch;
 use rialto_protocol::data::{Bytes, Run, Stream};
 use std::io::{self, PipeReader, Read};
 use std::task::{Context, Poll};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// The reading end of one pipe.
@@ -17,7 +18,7 @@ pub(super) struct Pipe {
 impl Pipe {
     pub(super) fn new(reader: PipeReader, stream: Stream) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&reader, true)?;
-        Ok(Self { fd: Some(watch(reader)?), stream })
+        Ok(Self { fd: Some(watch(reader, Interest::READABLE)?), stream })
     }
 
     /// Whether something may wait there. Costs no system call; where it says no, the task will be woken.

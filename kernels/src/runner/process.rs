@@ -3,10 +3,13 @@
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rialto_protocol::kernel::{Death, Step};
+use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::process::{Child, Command};
 
@@ -19,7 +22,20 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts it with one more descriptor open under the number that it has here.
+    pub(super) fn start_with(command: &mut Command, inherited: impl AsFd) -> io::Result<Self> {
+        // Only while nobody of this crate starts another process. Should another part do so in this moment, its child has a
+        // pipe too many and nothing comes of it: no one waits for that pipe's end.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        fcntl_setfd(&inherited, FdFlags::empty())?;
+        let started = Self::start(command);
+        fcntl_setfd(&inherited, FdFlags::CLOEXEC)?;
+        drop(alone);
+        started
+    }
+
+    fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).kill_on_drop(false).spawn()?;
         let pid = child.id().and_then(|p| i32::try_from(p).ok()).unwrap_or(0);
         // When memory runs out the kernel shall go, and the supervisor that holds the history shall stay.
