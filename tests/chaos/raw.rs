@@ -72,6 +72,33 @@ impl Raw {
         }
     }
 
+    /// Goes on until a message that `which` finds something in.
+    pub(crate) async fn find<T>(&mut self, which: impl Fn(&Message) -> Option<T>) -> T {
+        loop {
+            let (_, message) = self.next().await.expect("the other side closed");
+            if let Some(found) = which(&message) {
+                return found;
+            }
+        }
+    }
+
+    /// Reads up to a frame of this kind without understanding anything, and gives the number of bytes.
+    pub(crate) async fn bytes_until(&mut self, kind: u8) -> u64 {
+        let mut bytes = 0;
+        loop {
+            while let Ok(Some((header, _))) = self.decoder.next() {
+                if header.kind > 0x3f {
+                    bytes += header.frame_len() as u64;
+                }
+                if header.kind == kind {
+                    return bytes;
+                }
+            }
+            let read = self.stream.read_buf(self.decoder.buffer()).await.unwrap_or(0);
+            assert!(read > 0, "the other side closed");
+        }
+    }
+
     /// Everything said before was read, and was no reason to close.
     pub(crate) async fn answers_a_ping(&mut self, bytes: [u8; 8]) -> bool {
         if !self.say(0, &Message::Ping(bytes)).await {

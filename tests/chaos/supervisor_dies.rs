@@ -31,13 +31,15 @@ struct Scene {
     client: Client,
     sent: Sent,
     dice: Dice,
+    /// What the supervisor dies of.
+    of: Signal,
 }
 
 impl Scene {
     async fn new(seed: u64) -> Self {
         let mut world = World::new();
         let client = world.client("work");
-        let mut scene = Self { world, client, sent: Vec::new(), dice: Dice(seed) };
+        let mut scene = Self { world, client, sent: Vec::new(), dice: Dice(seed), of: Signal::SIGKILL };
         let first = scene.submit("first", 10, "");
         assert_eq!(scene.client.end_of(first).await.outcome, Outcome::Ok);
         scene
@@ -80,9 +82,11 @@ impl Scene {
 
     /// The supervisor dies now.
     async fn dies(self) -> Row {
-        let Self { mut world, client, sent, .. } = self;
+        let Self { mut world, client, sent, of, .. } = self;
         let session = world.only();
-        world.kill_supervisor(&session).await;
+        let pid = until("a supervisor that has said who it is", || supervisor(&session)).await;
+        signal(pid, of);
+        gone(pid).await;
         let (seen, cursor) = (client.story.clone(), client.cursor());
         drop(client);
         let lying = world.journal(&session);
@@ -312,6 +316,23 @@ fn during_a_restart_or_a_kill() {
             scene.client.event(|e| matches!(e, Event::LifeEnded(_))).await;
         } else {
             scene.a_moment().await;
+        }
+        scene.dies().await
+    });
+}
+
+#[test]
+fn when_the_system_shuts_down() {
+    times("by SIGTERM", 800, |seed| async move {
+        let mut scene = Scene::new(seed).await;
+        scene.of = Signal::SIGTERM;
+        match seed % 3 {
+            0 => {}
+            1 => _ = scene.running_and_waiting(FOREVER).await,
+            _ => {
+                scene.submit("flood", 10_000_000, CHILD);
+                scene.client.until(|c| (c.printed > 100_000).then_some(())).await;
+            }
         }
         scene.dies().await
     });

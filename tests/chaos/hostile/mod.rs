@@ -1,0 +1,84 @@
+//! Peers that send anything at all to a real supervisor and a real daemon: what is no frame, what is no message, and valid
+//! messages at the wrong time. Beside them works a bystander, who must not notice.
+
+mod bystander;
+mod crowd;
+#[path = "../../../protocol/tests/common/arbitrary.rs"]
+#[allow(dead_code, reason = "the protocol's own tests use the rest")]
+mod messages;
+mod stream;
+
+use bystander::Bystander;
+use stream::{Door, Known};
+use tokio::task::JoinSet;
+
+use crate::table::Row;
+use crate::world::play;
+use crate::{long, processes::most_memory};
+
+/// Streams of one test; four tests make 2,400.
+fn streams() -> u64 {
+    if long() { 10_000 } else { 600 }
+}
+/// At once.
+const WIDE: usize = 12;
+/// What a supervisor and a daemon may ever have in memory. KiB.
+const CEILING: u64 = 32 * 1024;
+
+/// Sends seeded streams to `door` while a bystander works.
+fn attack(name: &'static str, door: Door, base: u64) {
+    play(async move {
+        let mut by = Bystander::new(matches!(door, Door::Daemon)).await;
+        let known = Known { socket: by.socket(door), cookie: by.cookie(), session: by.session(), eval: by.first };
+        let (supervisor, daemon) = (by.client.supervisor().await, by.daemon());
+        let mut running = JoinSet::new();
+        let mut seeds = base..base + streams();
+        let mut played = 0;
+        let mut over = false;
+        while !over {
+            while running.len() < WIDE
+                && let Some(seed) = seeds.next()
+            {
+                running.spawn(stream::play(seed, door, known.clone()));
+            }
+            // Both go on at once; the bystander's evals come in between as they will.
+            tokio::select! {
+                ended = running.join_next() => match ended {
+                    Some(ended) => { ended.unwrap(); played += 1; }
+                    None => over = true,
+                },
+                () = by.goes_on() => {}
+            }
+        }
+        let worked = by.finishes().await;
+        assert!(worked > 1, "the bystander did nothing");
+        assert_eq!(by.client.supervisor().await, supervisor, "another process");
+        let mut most = most_memory(supervisor);
+        if let Some(pid) = daemon {
+            most = most.max(most_memory(pid));
+        }
+        assert!(most <= CEILING, "{most} KiB");
+        let note = format!("{worked} evals of the bystander, {:.1} MiB", most as f64 / 1024.0);
+        Row { played, note, ..by.close().await }.close(name);
+    });
+}
+
+#[test]
+fn strangers_without_the_cookie() {
+    attack("hostile, without the cookie", Door::Stranger, 1_000_000);
+}
+
+#[test]
+fn members_who_may_only_look() {
+    attack("hostile, may observe", Door::Observer, 2_000_000);
+}
+
+#[test]
+fn members_with_the_cookie() {
+    attack("hostile, with the cookie", Door::Member, 3_000_000);
+}
+
+#[test]
+fn peers_of_the_daemon() {
+    attack("hostile, at the daemon", Door::Daemon, 4_000_000);
+}

@@ -1,0 +1,143 @@
+//! One client does not read. What that costs the supervisor in memory, and everybody else in time: nothing.
+
+use crate::long;
+use crate::processes::most_memory;
+use crate::promises::{Story, job, kept};
+use crate::raw::Raw;
+use crate::table::Row;
+use crate::world::{World, play};
+use rialto_client::EvalOptions;
+use rialto_protocol::message::{Interrupt, Submit, Verdict};
+use rialto_protocol::{Code, EvalId, GroupId, Message, OnError, Outcome, RequestId, Show};
+use tokio::task::JoinSet;
+
+/// The kind of `ended`.
+const ENDED: u8 = 0x6c;
+/// What a supervisor may ever have in memory. KiB.
+const CEILING: u64 = 32 * 1024;
+
+/// The socket, cookie and id of the only session.
+fn way(world: &World) -> (std::path::PathBuf, Vec<u8>, String) {
+    let session = world.only();
+    (session.socket().unwrap().to_owned(), session.cookie().unwrap().into_bytes(), session.id().to_string())
+}
+
+/// Reads everything up to the end of eval 1, and gives the number of bytes.
+async fn reader(mut raw: Raw) -> u64 {
+    raw.attach(u64::MAX / 4).await;
+    raw.bytes_until(ENDED).await
+}
+
+/// Everything up to the end of eval 1.
+async fn all(raw: &mut Raw) -> Story {
+    let mut story = Story::default();
+    while let Some((_, message)) = raw.next().await {
+        match message {
+            Message::Event(record) => {
+                let last = matches!(record.event, rialto_protocol::Event::Ended(_));
+                story.records.push(record);
+                if last {
+                    return story;
+                }
+            }
+            Message::Gap(gap) => story.gaps.push((gap.from, gap.to)),
+            _ => {}
+        }
+    }
+    panic!("the connection ended")
+}
+
+#[test]
+fn memory_stays_below_its_ceiling_with_a_flood_and_a_client_that_does_not_read() {
+    let (lines, readers) = if long() { (1_000_000, 100) } else { (200_000, 20) };
+    play(async move {
+        let mut world = World::new();
+        let mut client = world.client("work");
+        client.session.connected().await.unwrap();
+        let (socket, cookie, id) = way(&world);
+        let mut stalled = Raw::client(&socket, &cookie, &id, None).await;
+        stalled.attach(u64::MAX / 4).await;
+        let mut others = JoinSet::new();
+        for _ in 0..readers {
+            others.spawn(reader(Raw::client(&socket, &cookie, &id, None).await));
+        }
+        // About 1,000 bytes a line.
+        let (eval, _) = client.submit(job(&world.truth(), &"m".repeat(990), lines, ""));
+        client.until(|c| c.numbers.get(&eval).copied()).await;
+        let mut sizes = Vec::new();
+        while let Some(size) = others.join_next().await {
+            sizes.push(size.unwrap());
+        }
+        let least = lines * 990;
+        assert!(sizes.iter().all(|size| *size > least && *size == sizes[0]), "{sizes:?}");
+        let story = all(&mut stalled).await;
+        assert!(long() || story.gaps.is_empty(), "{:?}", story.gaps);
+        let row = kept(&story, &world.truth());
+        let pid = client.supervisor().await;
+        let most = most_memory(pid);
+        assert!(most <= CEILING, "{most} KiB");
+        world.logs_are_calm();
+        let note = format!("{} MB, {readers} readers, 1 stalled: {:.1} MiB", lines / 1000, most as f64 / 1024.0);
+        Row { played: 1, note, ..row }.close("memory in a flood");
+    });
+}
+
+/// Evals that may wait.
+const QUEUE: u64 = 10_000;
+/// One in so many is of no group.
+const FREE: u64 = 50;
+
+fn submit(re: u32, eval: u64, code: String, group: Option<GroupId>) -> Message {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&eval.to_le_bytes());
+    let (on_error, show) = (OnError::Stop, Show::Nothing);
+    Message::Submit(Submit { re, eval: EvalId(id), code: code.into(), group, on_error, show, argv: None, trace: None })
+}
+
+#[test]
+fn an_interrupt_works_with_a_flood_a_full_queue_and_a_client_that_does_not_read() {
+    play(async {
+        let mut world = World::new();
+        let mut client = world.client("work");
+        client.session.connected().await.unwrap();
+        let (socket, cookie, id) = way(&world);
+        let mut stalled = Raw::client(&socket, &cookie, &id, None).await;
+        stalled.attach(u64::MAX / 4).await;
+        let group = GroupId([7; 16]);
+        let options = EvalOptions { group: Some(group), on_error: OnError::Stop, ..EvalOptions::default() };
+        let (flood, _) = client.submit_with(job(&world.truth(), "flood", 100_000_000, ""), options);
+        client.until(|c| (c.printed > 100_000).then_some(())).await;
+        let mut raw = Raw::client(&socket, &cookie, &id, None).await;
+        for i in 1..=QUEUE {
+            let code = job(&world.truth(), &format!("w{i}"), 1, "");
+            raw.say(1, &submit(0, i, code, (i % FREE != 0).then_some(group))).await;
+        }
+        raw.say(1, &submit(5, QUEUE + 1, "1".into(), None)).await;
+        let refused = raw.find(|m| matches!(m, Message::Error(_)).then(|| m.clone())).await;
+        assert!(matches!(refused, Message::Error(e) if e.known() == Some(Code::QueueFull) && e.re == 5));
+        // By a client that is not attached: nothing but the answer can come.
+        let interrupt = Interrupt { re: 6, id: RequestId([9; 16]), eval: flood, escalate: None };
+        raw.say(1, &Message::Interrupt(interrupt)).await;
+        let answer = raw.find(|m| if let Message::InterruptAnswer(a) = m { Some(a.clone()) } else { None }).await;
+        assert_eq!((answer.re, answer.verdict, answer.outcome), (6, Verdict::Interrupted, Some(Outcome::Interrupted)));
+        let last = QUEUE + 1;
+        client.until(|c| c.ended.get(&last).cloned()).await;
+        for (n, ended) in &client.ended {
+            let expected = match n {
+                1 => Outcome::Interrupted,
+                n if (n - 1) % FREE == 0 => Outcome::Ok,
+                _ => Outcome::NotRun,
+            };
+            assert_eq!(ended.outcome, expected, "#{n}");
+        }
+        assert_eq!(client.ended.len() as u64, last);
+        // Another's code is told in full to whoever did not submit it.
+        let all = world.journal_through_a_client("work").await;
+        let row = kept(&all, &world.truth());
+        let most = most_memory(client.supervisor().await);
+        world.logs_are_calm();
+        drop(stalled);
+        let note = format!("{QUEUE} waiting: {:.1} MiB", most as f64 / 1024.0);
+        Row { played: 1, note, ..row }.close("an interrupt with all of that");
+    });
+}
