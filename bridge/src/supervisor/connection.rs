@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows the session; requests leave as [`Heard`], and whoever is not authenticated hears nothing but why.
 
-use super::outbox::Outbox;
+use super::outbox::{BULK, Outbox};
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::ids::SessionId;
@@ -87,6 +87,11 @@ impl Connection {
         // second call that would only learn that there is no more.
         let read = pin!(self.stream.read_buf(buffer));
         read.poll(cx)
+    }
+
+    /// Its lane of events is short enough to be filled.
+    pub(super) fn has_room(&self) -> bool {
+        self.outbox.bulk_waiting() < BULK / 2
     }
 
     /// Writes as much as goes. `Ready(Err)`: the client is gone.

@@ -39,7 +39,7 @@ impl Driver {
     fn deliver(&mut self, due: Due) -> Result<bool, Fatal> {
         let Some(&(slot, channel)) = self.members.get(&due.conn) else { return Ok(false) };
         let Some(connection) = self.connections.get_mut(&slot) else { return Ok(false) };
-        if connection.outbox.bulk_waiting() >= BULK / 2 || connection.closing {
+        if !connection.has_room() || connection.closing {
             return Ok(false);
         }
         if let Some(sending) = self.sending.get(&due.conn).copied() {

@@ -240,17 +240,21 @@ impl Driver {
                 self.alarms.set(Alarm::Behind, self.clock.now().mono_us + BEHIND_US);
             }
             let mut gone = Vec::new();
+            // A lane that was too full to be filled and is not any more: its client took all of it, so nobody will be woken
+            // to say that there is room.
+            let mut room = false;
             for (slot, connection) in &mut self.connections {
+                let was_full = !connection.has_room();
                 match connection.poll_write(cx) {
                     Poll::Ready(Ok(())) if connection.closing => gone.push(*slot),
                     Poll::Ready(Err(_)) => gone.push(*slot),
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                    Poll::Ready(Ok(())) | Poll::Pending => room |= was_full && connection.has_room(),
                 }
             }
             for slot in gone {
                 self.drop_connection(slot);
             }
-            if !filled {
+            if !filled && !room {
                 return Ok(());
             }
             if round == 15 {
