@@ -1,6 +1,7 @@
 //! What an eval costs, beside a raw pipe to the least Python that does the same. `cargo bench -p rialto-kernels --bench eval`.
 //!
-//! Only the ratio means anything: the two take turns in small batches, so that whatever else the machine does hits both.
+//! Only the ratio means anything: the two take turns in small batches, so that whatever else the machine does hits both. On one
+//! processor (`taskset -c 0`) it says what is computed; on several, where the system happens to place each side outweighs that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use rialto_kernels::{Kernel, launch};
@@ -94,7 +95,7 @@ fn round_trip(program: &str) {
         let (floor, own) = (at(&floors, percent), at(&ours, percent));
         println!("1+1       p{percent}: {own:6.1} us, raw pipe {floor:6.1} us, ratio {:.2}", own / floor);
     }
-    drop(ask);
+    // At the end of its input it ends.
     drop(to);
     floor.wait().unwrap();
 }

@@ -103,9 +103,10 @@ def next_frame():
         if backlog:
             return backlog.popleft()
         with receiving:
-            frame = whole_frame()
-            if frame is not None:
-                return frame
+            if S.unread:
+                frame = whole_frame()
+                if frame is not None:
+                    return frame
             S.idle = True
             # Into a buffer that is known: `on_signal` must see a command that has been read and not yet looked at.
             size = os_readv(IN, BUFFERS)

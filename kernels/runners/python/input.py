@@ -113,6 +113,11 @@ class Reader(_io._RawIOBase):
     def isatty(self):
         return False
 
+    def close(self):
+        # The next eval gets a new one.
+        S.stdin_closed = S.stdin_closed or self is reader
+        _io._RawIOBase.close(self)
+
     def readinto(self, into):
         if not self.left:
             self.left = ask('', False, False) or b''

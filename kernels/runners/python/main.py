@@ -68,6 +68,8 @@ def begin():
     _signal.set_wakeup_fd(WAKE_W, warn_on_full_buffer=False)
     posix.register_at_fork(after_in_child=in_child)
     sys.meta_path.insert(0, Watcher())
+    if 'linecache' in modules:
+        fit_linecache(modules['linecache'])
     try:
         import _warnings
         _warnings.filters.insert(0, ('ignore', ForkWarning(), DeprecationWarning, None, 0))

@@ -1,19 +1,18 @@
 # What the end of an eval says: the value's forms, the failure, the code of an exit.
 
 PLAIN = frozenset((int, str, float, bool, complex, list, dict, tuple, bytes, bytearray, set, frozenset, range))
+PLAIN_HEAD = b'\1' + pack('<HI', 1, 10) + b'text/plain'
 exec_displayhook = sys.displayhook
 
 
 def show_value(value):
-    """The forms of a result; None where nothing is shown."""
-    if value is None:
-        return None
+    """The forms of a result, or only the bytes of the plain one; None where nothing is shown."""
     if getattr(sys, 'displayhook', None) is not exec_displayhook:
         sys.displayhook(value)
         return None
     builtins._ = value
     if type(value) in PLAIN:
-        return {'text/plain': repr(value).encode('utf-8', 'rialto')}
+        return repr(value).encode('utf-8', 'rialto')
     return part('forms_of')(value)
 
 
@@ -23,7 +22,11 @@ def finish(body):
     S.owner = MAIN
     try:
         pull()
-        pump(pack('<I', len(body)) + body)
+        body = pack('<I', len(body)) + body
+        if pieces:
+            pump(body)
+        else:
+            transmit(body)
         S.running = False
     finally:
         S.owner = 0
@@ -46,6 +49,8 @@ def give_up(error):
 
 
 def pack_result(forms):
+    if type(forms) is bytes:
+        forms = {'text/plain': forms}
     if sum(map(len, forms.values())) <= INLINE_RESULT:
         return b'\1' + pack_forms(forms), None
     return b'\0', lambda: part('send_display')(forms, True)

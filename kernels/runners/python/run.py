@@ -1,5 +1,9 @@
 # How the code of one eval is compiled and run, and what its end says.
 
+EXEC_HEAD = _struct.Struct('<QBH').unpack_from
+MAX_KEPT = 16 * 1024 * 1024    # characters of source
+
+
 def user(function, *args):
     """Runs user code: interruptible. (True, value) or (False, exception)."""
     try:
@@ -24,12 +28,6 @@ def compile_user(code, filename, show):
     """The code objects to run, in order, and whether the last one's value is to be shown."""
     flags = S.flags | TOP_AWAIT
     if show:
-        if '\n' not in code:
-            try:
-                return (compile(code, filename, 'eval', flags, True),), True
-            except SyntaxError:
-                # No expression, or an error that the next try tells better.
-                pass
         tree = compile(code, filename, 'exec', flags | ONLY_AST, True)
         body = tree.body
         if body and type(body[-1]).__name__ == 'Expr':
@@ -59,31 +57,40 @@ def run(codes):
 
 
 def evaluate(filename, code, show):
-    codes, shows = compile_user(code, filename, show)
+    if show and '\n' not in code:
+        try:
+            codes = compile(code, filename, 'eval', S.flags | TOP_AWAIT, True),
+            shows = True
+        except SyntaxError:
+            # No expression, or an error that the next try tells better.
+            codes = None
+        if codes is None:
+            codes, shows = compile_user(code, filename, show)
+    else:
+        codes, shows = compile_user(code, filename, show)
     value = run(codes)
-    return show_value(value) if shows else None
+    return show_value(value) if shows and value is not None else None
 
 
 def execute(frame):
-    n, show, argc = unpack_from('<QBH', frame, 1)
+    n, show, argc = EXEC_HEAD(frame, 1)
     S.n = n
     S.running = True
     if S.parked:
         wake()
-    at = 12
-    filename = '<cell %d>' % n
-    argv = None
-    if argc != 0xFFFF:
-        argv = []
-        for _ in range(argc):
-            length, = unpack_from('<I', frame, at)
-            argv.append(frame[at + 4:at + 4 + length].decode('utf-8', 'surrogateescape'))
-            at += 4 + length
-    code = frame[at:].decode('utf-8', 'surrogateescape')
-    if argv is not None:
-        filename = part('become_program')(argv) or filename
-    remember(filename, code)
-    if stdin.closed:
+    if argc == 0xFFFF:
+        filename = '<cell %d>' % n
+        code = str(frame[12:], 'utf-8', 'surrogateescape')
+    else:
+        filename, code = part('program')(frame, argc, n)
+    # For tracebacks.
+    sources[filename] = code
+    source_order.append(filename)
+    S.kept += len(code)
+    if S.kept > MAX_KEPT or len(source_order) > 2000:
+        forget()
+    if S.stdin_closed:
+        S.stdin_closed = False
         exchange = getattr(sys, 'stdin', None) is stdin
         make_stdin()
         if exchange:
@@ -99,7 +106,10 @@ def execute(frame):
     if ok:
         how = b'\0'
         if value is not None:
-            result, display = pack_result(value)
+            if type(value) is bytes and len(value) <= INLINE_RESULT:
+                result = PLAIN_HEAD + pack('<I', len(value)) + value
+            else:
+                result, display = pack_result(value)
     elif isinstance(value, SystemExit):
         number, message = exit_code(value)
         data = (message or '').encode('utf-8', 'rialto')[:65536]
@@ -126,17 +136,23 @@ def execute(frame):
     finish(b'\x07' + pack('<Q', n) + how + result)
 
 
-def remember(filename, code):
-    """Keeps the source for tracebacks."""
-    if filename not in sources:
-        source_order.append(filename)
-    S.kept += len(code) - len(sources.get(filename, ''))
-    sources[filename] = code
-    while len(source_order) > 2000 or (S.kept > 16 * 1024 * 1024 and len(source_order) > 1):
-        S.kept -= len(sources.pop(source_order.popleft()))
-    linecache = modules.get('linecache')
-    if linecache is not None:
-        try:
-            part('feed_linecache')(linecache, filename, code)
-        except Exception:
-            pass  # user code has broken it
+def forget():
+    """Lets go of the oldest sources."""
+    while len(source_order) > 2000 or (S.kept > MAX_KEPT and len(source_order) > 1):
+        S.kept -= len(sources.pop(source_order.popleft(), ''))
+
+
+def fit_linecache(linecache):
+    """Python's own module for source lines finds those of the evals, once somebody asks for them."""
+    of_files = linecache.updatecache
+
+    def updatecache(filename, module_globals=None):
+        code = sources.get(filename)
+        if code is None:
+            return of_files(filename, module_globals)
+        lines = [line + '\n' for line in code.split('\n')]
+        # No time of change: linecache must not look for a file of this name.
+        linecache.cache[filename] = len(code), None, lines, filename
+        return lines
+
+    linecache.updatecache = updatecache

@@ -73,7 +73,8 @@ FD2 = high(2, 900)
 
 class State:
     __slots__ = ('crit', 'idle', 'waiting', 'running', 'parked', 'n', 'child', 'owner', 'size', 'sent_at', 'flood', 'native',
-                 'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted', 'kept')
+                 'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted', 'kept',
+                 'stdin_closed')
 
 
 S = State()
@@ -100,7 +101,8 @@ S.shutdown = False
 S.later = ''        # the source of the second part, until it is compiled
 S.trace = None      # the user's trace and profile functions, between evals
 S.interrupted = False
-S.kept = 0          # characters in `sources`
+S.kept = 0          # characters in `sources`, about
+S.stdin_closed = False
 
 BUFFER = bytearray(65536)
 VIEW = memoryview(BUFFER)

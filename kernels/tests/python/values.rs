@@ -53,6 +53,30 @@ fn an_exception_is_a_result_with_its_source() {
 }
 
 #[test]
+fn source_lines_are_there_for_whoever_asks() {
+    let mut d = Driver::start();
+    d.exec("def f(x):\n    return 1 / x  # here").ok();
+    d.exec("import inspect, traceback, linecache").ok();
+    assert_eq!(d.exec("print(inspect.getsource(f))").ok().out(), "def f(x):\n    return 1 / x  # here\n\n");
+    let outcome = d.exec("try: f(0)\nexcept ZeroDivisionError: traceback.print_exc()").ok();
+    assert!(outcome.err().contains("return 1 / x  # here"), "{}", outcome.err());
+    // A file that has changed between two runs.
+    for text in ["1/0  # first", "1/0  # then"] {
+        d.submit_as(text, Show::Nothing, Some(&["/nowhere/tool.py"]));
+        let failure = d.finish().failure().clone();
+        assert!(failure.traceback.contains(text), "{}", failure.traceback);
+    }
+    // The oldest are let go.
+    d.exec("def old(): 1/0").ok();
+    for _ in 0..2100 {
+        d.exec("1").ok();
+    }
+    assert!(!d.exec("old()").failure().traceback.contains("def old"));
+    let outcome = d.exec("f(0)");
+    assert!(outcome.failure().traceback.contains("return 1 / x  # here"), "linecache has read it: {:?}", outcome.failure());
+}
+
+#[test]
 fn exit_ends_the_eval_and_not_the_interpreter() {
     let mut d = Driver::start();
     for (code, number, message) in [

@@ -61,9 +61,3 @@ def plain_failure(error, value):
         trace = trace.tb_next
     out.append('%s: %s\n' % (type(error).__name__, value))
     return ''.join(out)
-
-
-def feed_linecache(linecache, filename, code):
-    lines = [line + '\n' for line in code.split('\n')]
-    # No time of change: linecache must not look for a file of this name.
-    linecache.cache[filename] = len(code), None, lines, filename

@@ -1,8 +1,26 @@
 # What Python does for `python FILE ARGUMENTS`.
 
+def program(frame, argc, n):
+    """(file name, code) of an eval that comes with arguments."""
+    at = 12
+    argv = []
+    for _ in range(argc):
+        length, = unpack_from('<I', frame, at)
+        argv.append(frame[at + 4:at + 4 + length].decode('utf-8', 'surrogateescape'))
+        at += 4 + length
+    filename = become_program(argv) or '<cell %d>' % n
+    if filename in sources:
+        # The same file, run again, may have changed.
+        S.kept -= len(sources[filename])
+        source_order.remove(filename)
+        linecache = modules.get('linecache')
+        getattr(linecache, 'cache', {}).pop(filename, None)
+    return filename, frame[at:].decode('utf-8', 'surrogateescape')
+
+
 def become_program(argv):
-    """What Python does for `python FILE ARGUMENTS`. The file name for the code, where there is one."""
-    sys.argv = list(argv)
+    """Sets the stage. The file name for the code, where there is one."""
+    sys.argv = argv
     path = argv[0] if argv else ''
     if path.startswith('-') or not path:
         folder = ''
