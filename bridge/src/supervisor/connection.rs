@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows the session; requests leave as [`Heard`], and whoever is not authenticated hears nothing but why.
 
-use super::outbox::{BULK, Outbox};
+use super::outbox::Outbox;
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::ids::SessionId;
@@ -89,9 +89,9 @@ impl Connection {
         read.poll(cx)
     }
 
-    /// Its lane of events is short enough to be filled.
-    pub(super) fn has_room(&self) -> bool {
-        self.outbox.bulk_waiting() < BULK / 2
+    /// Its lane of events, which is to be filled up to `share`, is short enough for that.
+    pub(super) fn has_room(&self, share: usize) -> bool {
+        self.outbox.bulk_waiting() < share / 2
     }
 
     /// Writes as much as goes. `Ready(Err)`: the client is gone.

@@ -2,7 +2,7 @@
 //!
 //! A slow client costs nothing here: its lane is only filled while it is short, and what it has not read stays in the journal.
 
-use super::outbox::BULK;
+use super::outbox::share;
 use super::{Driver, Fatal};
 use crate::journal::Stored;
 use rialto_protocol::frame::{self, HEADER, Header, IGNORABLE, MORE};
@@ -37,9 +37,10 @@ impl Driver {
     }
 
     fn deliver(&mut self, due: Due) -> Result<bool, Fatal> {
+        let share = share(self.connections.len());
         let Some(&(slot, channel)) = self.members.get(&due.conn) else { return Ok(false) };
         let Some(connection) = self.connections.get_mut(&slot) else { return Ok(false) };
-        if !connection.has_room() || connection.closing {
+        if !connection.has_room(share) || connection.closing {
             return Ok(false);
         }
         if let Some(sending) = self.sending.get(&due.conn).copied() {
@@ -48,7 +49,6 @@ impl Driver {
         let max_frame = connection.max_frame;
         if let Some(entries) = self.tail.after(due.after) {
             let lane = connection.outbox.bulk();
-            let from = lane.len();
             for entry in entries {
                 let before = lane.len();
                 let body = match &entry.own {
@@ -58,7 +58,7 @@ impl Driver {
                 frame::write(lane, entry.kind, IGNORABLE, channel, body, max_frame);
                 let audience = self.session.audience_mut();
                 audience.sent(due.conn, entry.seq, lane.len() - before);
-                if audience.credit(due.conn) <= 0 || lane.len() - from > BULK {
+                if audience.credit(due.conn) <= 0 || lane.len() > share {
                     break;
                 }
             }
@@ -68,7 +68,8 @@ impl Driver {
     }
 
     fn deliver_from_journal(&mut self, due: Due, slot: u64, channel: u16, max_frame: u32) -> Result<bool, Fatal> {
-        let rows = self.journal.read_after(due.after, READ)?;
+        let share = share(self.connections.len());
+        let rows = self.journal.read_after(due.after, READ.min(share))?;
         let Some(connection) = self.connections.get_mut(&slot) else { return Ok(false) };
         let lane = connection.outbox.bulk();
         let last = rows.last().map_or(due.after, |row| row.seq);
@@ -90,7 +91,7 @@ impl Driver {
             }
             let audience = self.session.audience_mut();
             audience.sent(due.conn, row.seq, lane.len() - before);
-            if audience.credit(due.conn) <= 0 || lane.len() > BULK {
+            if audience.credit(due.conn) <= 0 || lane.len() > share {
                 return Ok(true);
             }
         }
@@ -104,6 +105,7 @@ impl Driver {
 
     /// Sends the next pieces of a large event, as far as lane and credit go.
     fn go_on(&mut self, conn: ConnId, channel: u16, slot: u64, mut sending: Sending) -> Result<bool, Fatal> {
+        let share = share(self.connections.len());
         while sending.next < sending.count {
             let Some(bytes) = self.journal.read_piece(sending.seq, sending.next)? else {
                 // Retention removed it while it was on its way. The client holds half an event: only a new connection is honest.
@@ -129,7 +131,7 @@ impl Driver {
                 lane.extend_from_slice(now);
                 rest = later;
             }
-            let (wrote, full) = (lane.len() - before, lane.len() >= BULK);
+            let (wrote, full) = (lane.len() - before, lane.len() >= share);
             let audience = self.session.audience_mut();
             audience.sent(conn, if last && !sending.stale { sending.seq } else { 0 }, wrote);
             if !last && (full || audience.credit(conn) <= 0) {

@@ -7,6 +7,7 @@ use super::clock::{Alarm, Alarms, Clock};
 use super::commit::Keep;
 use super::connection::{Connection, Door, Heard};
 use super::deliver::Sending;
+use super::outbox::share;
 use super::tail::Tail;
 use super::values::Incoming;
 use super::{Ending, Fatal};
@@ -242,13 +243,13 @@ impl Driver {
             let mut gone = Vec::new();
             // A lane that was too full to be filled and is not any more: its client took all of it, so nobody will be woken
             // to say that there is room.
-            let mut room = false;
+            let (mut room, share) = (false, share(self.connections.len()));
             for (slot, connection) in &mut self.connections {
-                let was_full = !connection.has_room();
+                let was_full = !connection.has_room(share);
                 match connection.poll_write(cx) {
                     Poll::Ready(Ok(())) if connection.closing => gone.push(*slot),
                     Poll::Ready(Err(_)) => gone.push(*slot),
-                    Poll::Ready(Ok(())) | Poll::Pending => room |= was_full && connection.has_room(),
+                    Poll::Ready(Ok(())) | Poll::Pending => room |= was_full && connection.has_room(share),
                 }
             }
             for slot in gone {

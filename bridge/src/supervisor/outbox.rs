@@ -8,10 +8,19 @@ use rialto_protocol::Message;
 use rialto_protocol::codec;
 use rialto_protocol::frame::{HEADER, Header};
 
-/// The bulk lane is filled up to here. Bytes.
-pub(super) const BULK: usize = 64 * 1024;
+/// A bulk lane is filled up to here, where few read at once. Bytes.
+const BULK: usize = 64 * 1024;
+/// All bulk lanes together: a hundred clients that stall in the middle of a flood each leave a full one. Bytes.
+const LANES: usize = 2 * 1024 * 1024;
+/// However many there are. Bytes.
+const LEAST: usize = 8 * 1024;
 /// A client that lets more than this pile up in replies is not read from until it reads. Bytes.
 const CONTROL: usize = 128 * 1024;
+
+/// How far to fill each bulk lane of so many connections. Bytes. The last event goes in whole, and may be as long again.
+pub(super) fn share(connections: usize) -> usize {
+    (LANES / connections.max(1)).clamp(LEAST, BULK)
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -29,13 +38,12 @@ impl Outbox {
         codec::encode(&mut self.control, channel, message, max_frame);
     }
 
-    /// The bulk lane, to append whole frames to.
+    /// The bulk lane, to append whole frames to. What was written is not in it any more: a client that always leaves a
+    /// little would otherwise make it longer for ever.
     pub(super) fn bulk(&mut self) -> &mut Vec<u8> {
-        if self.bulk_at == self.bulk.len() {
-            self.bulk.clear();
-            self.bulk_at = 0;
-            self.border = 0;
-        }
+        self.bulk.drain(..self.bulk_at);
+        self.border -= self.bulk_at;
+        self.bulk_at = 0;
         &mut self.bulk
     }
 
@@ -110,6 +118,18 @@ impl Outbox {
 mod tests {
     use super::*;
     use rialto_protocol::frame;
+
+    #[test]
+    fn a_lane_that_is_never_empty_does_not_grow() {
+        let mut o = Outbox::default();
+        for _ in 0..1_000 {
+            frame::write(o.bulk(), 0x66, 0, 1, &[7; 1_000], 2_000);
+            while o.bulk_waiting() > 500 {
+                o.wrote(400);
+            }
+        }
+        assert!(o.bulk().len() < 3_000 && o.bulk.capacity() < 8_000, "{}", o.bulk.capacity());
+    }
 
     #[test]
     fn control_overtakes_at_the_next_frame_border_and_never_inside_a_frame() {
