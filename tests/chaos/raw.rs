@@ -1,7 +1,7 @@
 //! A connection on which anything can be said, right or wrong.
 
 use rialto_protocol::frame::Decoder;
-use rialto_protocol::message::{Attach, Credit, Greet, Hello, OnBehalf, Open};
+use rialto_protocol::message::{Attach, Greet, Hello, OnBehalf, Open};
 use rialto_protocol::{Bytes, ClientId, Message, Scope, codec, limits};
 use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -56,10 +56,6 @@ impl Raw {
         self.say(1, &Message::Attach(Attach { re: 7, credit: Some(credit), ..Attach::default() })).await;
     }
 
-    pub(crate) async fn grant(&mut self, bytes: u64) {
-        self.say(1, &Message::Credit(Credit { bytes })).await;
-    }
-
     /// The next message that this side understands. Nothing: the other side has closed.
     pub(crate) async fn next(&mut self) -> Option<(u16, Message)> {
         loop {
@@ -97,18 +93,5 @@ impl Raw {
             let read = self.stream.read_buf(self.decoder.buffer()).await.unwrap_or(0);
             assert!(read > 0, "the other side closed");
         }
-    }
-
-    /// Everything said before was read, and was no reason to close.
-    pub(crate) async fn answers_a_ping(&mut self, bytes: [u8; 8]) -> bool {
-        if !self.say(0, &Message::Ping(bytes)).await {
-            return false;
-        }
-        while let Some((_, message)) = self.next().await {
-            if message == Message::Pong(bytes) {
-                return true;
-            }
-        }
-        false
     }
 }

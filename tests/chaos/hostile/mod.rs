@@ -4,7 +4,7 @@
 mod bystander;
 mod crowd;
 #[path = "../../../protocol/tests/common/arbitrary.rs"]
-#[allow(dead_code, reason = "the protocol's own tests use the rest")]
+#[allow(dead_code, unreachable_pub, reason = "the protocol's own tests use the rest, as a module of another kind")]
 mod messages;
 mod stream;
 
