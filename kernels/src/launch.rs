@@ -45,7 +45,8 @@ pub struct KernelSpec {
     pub name: String,
     /// Its language.
     pub language: String,
-    /// The program that would run, where one was found.
+    /// The program that would run, where one was found. A version manager's shim is named as it is: which interpreter it picks
+    /// for this folder only it can say, and asking it costs as much as starting through it.
     pub program: Option<String>,
     /// Its version, where that is known without starting it.
     pub version: Option<String>,

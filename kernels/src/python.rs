@@ -126,6 +126,9 @@ fn variable(launch: &Launch, name: &str) -> Option<OsString> {
     launch.env.get(name).map(OsString::from).or_else(|| std::env::var_os(name))
 }
 
+/// The first on the PATH, be it a shim (pyenv, asdf) that costs its 50 to 100 ms at every start. What the shim runs depends on the
+/// folder and the environment at that moment; an interpreter remembered from an earlier start, or the next one on the PATH, would
+/// be fast and now and then the wrong one.
 fn on_path(launch: &Launch, name: &str) -> Option<PathBuf> {
     let path = variable(launch, "PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| is_program(program))

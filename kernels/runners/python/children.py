@@ -78,6 +78,15 @@ def user_write(fd, data, /):
     return os_write(fd, data)
 
 
+def user_system(command):
+    """Execute the command in a subshell."""
+    status = posix_system(command)
+    # C's system() keeps SIGINT from its caller. A command that ended by it was interrupted, as shells see it too.
+    if status & 0x7F == SIGINT and not S.child and get_ident() == MAIN and handlers.get(SIGINT) is default_int:
+        raise KeyboardInterrupt
+    return status
+
+
 def user_exit(status):
     """Exit to the system with specified status, without normal exit processing."""
     flush()
@@ -91,3 +100,4 @@ def user_abort():
 
 
 posix_abort = posix.abort
+posix_system = posix.system

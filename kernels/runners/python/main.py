@@ -62,7 +62,7 @@ def begin():
     builtins.input = user_input
     builtins.display = display
     for module in (posix, os):
-        module.write, module._exit, module.abort = user_write, user_exit, user_abort
+        module.write, module.system, module._exit, module.abort = user_write, user_system, user_exit, user_abort
     _signal.signal, _signal.getsignal = signal, getsignal
     real_signal(SIGINT, on_signal)
     _signal.set_wakeup_fd(WAKE_W, warn_on_full_buffer=False)

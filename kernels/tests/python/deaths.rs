@@ -137,6 +137,18 @@ fn a_kernel_that_cannot_start_says_why_in_one_sentence() {
         let death = Driver::try_start(&Launch { program: Some(script("broken", text)), ..python() }).map(|_| ()).unwrap_err();
         assert_eq!(death.failed_start.as_deref(), Some(expected));
     }
+    // An interpreter of another age, as far as the bootstrap can tell; none of these runs any more where tests do.
+    let real = python().program.unwrap();
+    for (version, expected) in [
+        ("2, 7, 18", "Python 2.7 is too old for Rialto: it needs Python 3.8 or newer (/old/python)"),
+        ("3, 7, 17", "Python 3.7 is too old for Rialto: it needs Python 3.8 or newer (/old/python)"),
+    ] {
+        let text = format!(
+            "#!/usr/bin/env {real}\nimport sys\nsys.version_info = {version}\nsys.executable = '/old/python'\nassert sys.argv[1] == '-c'\nexec(sys.argv[2])\n"
+        );
+        let death = Driver::try_start(&Launch { program: Some(script("old", &text)), ..python() }).map(|_| ()).unwrap_err();
+        assert_eq!((death.failed_start.as_deref(), death.code), (Some(expected), Some(1)));
+    }
     let long = script("long", "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' x >&2\necho end >&2\nexit 1\n");
     let death = Driver::try_start(&Launch { program: Some(long), ..python() }).map(|_| ()).unwrap_err();
     let said = death.failed_start.unwrap();

@@ -41,13 +41,34 @@ fn an_interrupt_ends_whatever_python_waits_in() {
         }
         assert_eq!(d.exec("6*7").ok().result().as_deref(), Some("42"), "after {code}");
     }
-    // C's system() keeps the interrupt from its caller: it ends the command, and the eval goes on.
-    d.submit("os.system('echo up; exec sleep 1000')");
+}
+
+#[test]
+fn an_interrupt_of_a_command_reaches_the_eval_that_waits_for_it() {
+    let mut d = Driver::start();
+    d.exec("import os").ok();
+    // C's system() keeps the signal from its caller; how the command ended tells.
+    // (It is the sleeper that says it is up: a shell that is just starting one may swallow the signal.)
+    let nested = "while True: os.system('sh -c \"echo up; exec sleep 1000\"; echo not this')";
+    for code in ["os.system('echo up; exec sleep 1000')", nested] {
+        d.submit(code);
+        let mut outcome = Outcome::default();
+        d.until_out(&mut outcome, "up");
+        d.interrupt();
+        d.finish_into(&mut outcome);
+        assert!(interrupted(&outcome).contains("os.system"), "{code}");
+        assert_eq!(outcome.out(), "up\n");
+        d.fence();
+    }
+    // A command that deals with it ends as it likes.
+    d.submit("os.system('trap \"exit 7\" INT; echo up; while :; do sleep 0.01; done') >> 8");
     let mut outcome = Outcome::default();
     d.until_out(&mut outcome, "up");
     d.interrupt();
     d.finish_into(&mut outcome);
-    assert_eq!(outcome.ok().result().as_deref(), Some("2"));
+    assert_eq!(outcome.ok().result().as_deref(), Some("7"));
+    d.fence();
+    assert_eq!(d.exec("os.system('exit 3') >> 8").ok().result().as_deref(), Some("3"));
 }
 
 #[test]
@@ -125,6 +146,39 @@ fn code_that_survives_an_interrupt_goes_on_and_can_be_interrupted_again() {
     d.finish_into(&mut outcome);
     interrupted(&outcome);
     assert_eq!(outcome.out(), "up\ncleaned\n");
+    d.fence();
+    assert_eq!(d.exec("await asyncio.sleep(0, 'fine')").ok().result().as_deref(), Some("'fine'"));
+}
+
+#[test]
+fn a_cleanup_that_fails_says_so_and_the_loop_goes_on() {
+    let mut d = Driver::start();
+    d.exec("import asyncio").ok();
+    for waits in ["await asyncio.sleep(1000)", "while True: pass"] {
+        d.submit(&format!(
+            "async def f():\n    try:\n        print('up')\n        {waits}\n    finally:\n        raise ValueError('cleanup')\nawait f()"
+        ));
+        let mut outcome = Outcome::default();
+        d.until_out(&mut outcome, "up");
+        d.interrupt();
+        d.finish_into(&mut outcome);
+        let failure = outcome.failure();
+        assert_eq!((failure.name.as_str(), failure.value.as_str()), ("ValueError", "cleanup"), "{waits}");
+        // What led to the cleanup is told with it.
+        assert!(failure.traceback.contains("During handling of"), "{}", failure.traceback);
+        assert!(!failure.traceback.contains("<rialto>"), "{}", failure.traceback);
+        d.fence();
+        assert_eq!(d.exec("await asyncio.sleep(0, 'fine')").ok().result().as_deref(), Some("'fine'"), "after {waits}");
+    }
+    // One that waits in its turn is waited for, and can be interrupted again.
+    d.submit("async def f():\n    try:\n        print('up')\n        await asyncio.sleep(1000)\n    finally:\n        print('cleaning')\n        await asyncio.sleep(1000)\nawait f()");
+    let mut outcome = Outcome::default();
+    d.until_out(&mut outcome, "up");
+    d.interrupt();
+    d.until_out(&mut outcome, "cleaning");
+    d.send(KernelCommand::Interrupt(Step::Again));
+    d.finish_into(&mut outcome);
+    interrupted(&outcome);
     d.fence();
     assert_eq!(d.exec("await asyncio.sleep(0, 'fine')").ok().result().as_deref(), Some("'fine'"));
 }

@@ -85,6 +85,39 @@ fn fifty_megabytes_in_one_write_arrive_in_pieces_of_bounded_size() {
 }
 
 #[test]
+fn not_polling_is_back_pressure_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let progress = folder.path().join("progress");
+    let printed = || u64::from_le_bytes(std::fs::read(&progress).unwrap().try_into().unwrap());
+    // Something that takes its time, so that a kernel that does not wait would be far beyond the limit.
+    let mut clock = Driver::start();
+    for write in ["print(line, end='')", "os.write(1, line)", "sys.stderr.write(line)"] {
+        std::fs::write(&progress, [0; 8]).unwrap();
+        let mut d = Driver::start();
+        let text = if write.starts_with("os") { "b'%099d\\n' % n" } else { "'%099d\\n' % n" };
+        let code = format!(
+            "import mmap, os, sys\nfile = open({progress:?}, 'r+b')\nseen = mmap.mmap(file.fileno(), 8)\nfor n in range(100_000):\n    line = {text}\n    _ = {write}\n    seen[:] = (n * 100).to_bytes(8, 'little')\n"
+        );
+        d.submit(&code);
+        let (mut last, mut still) = (0, 0);
+        while still < 3000 {
+            clock.exec("1").ok();
+            let now = printed();
+            assert!(now <= 256 * 1024, "{write} has printed {now} bytes that nobody has asked for");
+            still = if now == last && now > 0 { still + 1 } else { 0 };
+            last = now;
+        }
+        assert!(last > 16 * 1024, "{write}: {last}");
+        let outcome = d.finish().ok();
+        let all: Vec<u8> = outcome.runs().into_iter().flat_map(|(_, data)| data).collect();
+        assert_eq!(all.len(), 10_000_000, "{write}");
+        for (n, line) in all.chunks(100).enumerate() {
+            assert_eq!(line, format!("{n:099}\n").as_bytes(), "{write}");
+        }
+    }
+}
+
+#[test]
 fn output_is_seen_while_the_eval_runs() {
     let mut d = Driver::start();
     d.submit("print('early')\ninput()");

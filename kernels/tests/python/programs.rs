@@ -1,6 +1,6 @@
 //! Code that behaves like a program: files and arguments, forks, await, and code that breaks things.
 
-use crate::driver::{Driver, python};
+use crate::driver::{Driver, Outcome, python};
 use rialto_protocol::data::Show;
 use rialto_protocol::kernel::Launch;
 
@@ -38,6 +38,35 @@ fn top_level_await_uses_one_loop() {
     assert_eq!(d.exec("await f(1/0)").failure().name, "ZeroDivisionError");
     assert_eq!(d.exec("asyncio.run(f('own loop'))").ok().result().as_deref(), Some("'own loop'"));
     assert_eq!(d.exec("await f('after it')").ok().result().as_deref(), Some("'after it'"));
+}
+
+#[test]
+fn a_task_of_an_earlier_eval_goes_on_while_a_later_one_awaits() {
+    let mut d = Driver::start();
+    d.exec("import asyncio\nsteps = []\nasync def work():\n    for i in range(3):\n        await go.wait()\n        steps.append(i)\n        await asyncio.sleep(0)\n    done.set()\nasync def begin():\n    global go, done, task\n    go, done = asyncio.Event(), asyncio.Event()\n    task = asyncio.create_task(work())\n    await asyncio.sleep(0)\nawait begin()").ok();
+    assert_eq!(d.exec("steps").ok().result().as_deref(), Some("[]"));
+    assert_eq!(d.exec("go.set()\nawait done.wait()\nsteps").ok().result().as_deref(), Some("[0, 1, 2]"));
+    // An interrupt of the eval that awaits is none of the task's business.
+    d.submit("go.clear()\nawait begin()\nprint('up')\nawait asyncio.sleep(1000)");
+    let mut outcome = Outcome::default();
+    d.until_out(&mut outcome, "up");
+    d.interrupt();
+    d.finish_into(&mut outcome);
+    outcome.failure();
+    d.fence();
+    assert_eq!(d.exec("go.set()\nawait done.wait()\nlen(steps)").ok().result().as_deref(), Some("6"));
+}
+
+#[test]
+fn a_spawned_worker_finds_the_file_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::canonicalize(folder.path()).unwrap().join("tool.py");
+    let code = "import multiprocessing, sys\ndef double(x): return 2 * x, __name__\nif __name__ == '__main__':\n    with multiprocessing.get_context('spawn').Pool(1) as pool:\n        print(pool.map(double, [1, 2]), sys.argv[1:])\n";
+    std::fs::write(&file, code).unwrap();
+    let mut d = Driver::start();
+    let path = file.display().to_string();
+    d.submit_as(code, Show::Nothing, Some(&[&path, "arg"]));
+    assert_eq!(d.finish().ok().out(), "[(2, '__mp_main__'), (4, '__mp_main__')] ['arg']\n");
 }
 
 #[test]
