@@ -1,8 +1,8 @@
 //! What an eval's end says: results, errors, exits.
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Outcome};
 use rialto_protocol::data::Show;
-use rialto_protocol::kernel::DoneHow;
+use rialto_protocol::kernel::{DoneHow, KernelCommand, KernelEvent, Query};
 
 #[test]
 fn the_last_expression_is_the_result() {
@@ -74,6 +74,26 @@ fn source_lines_are_there_for_whoever_asks() {
     assert!(!d.exec("old()").failure().traceback.contains("def old"));
     let outcome = d.exec("f(0)");
     assert!(outcome.failure().traceback.contains("return 1 / x  # here"), "linecache has read it: {:?}", outcome.failure());
+}
+
+#[test]
+fn code_far_larger_than_a_pipe_arrives_whole_and_what_is_said_next_comes_after_it() {
+    let mut d = Driver::start();
+    for size in [65_000, 65_536, 200_000, 16 * 1024 * 1024 - 20] {
+        d.submit(&format!("len('{}')", "x".repeat(size)));
+        // Said while most of the code is still here: it waits its turn.
+        d.send(KernelCommand::Fence(7));
+        assert_eq!(d.finish().ok().result(), Some(size.to_string()));
+        assert!(matches!(d.next(), KernelEvent::Fenced(7)));
+        assert_eq!(d.exec("1").ok().result().as_deref(), Some("1"));
+    }
+    // A kernel that dies with most of it unread.
+    d.submit("import os; print('up'); input(); os._exit(3)");
+    let mut outcome = Outcome::default();
+    let ask = d.until_ask(&mut outcome);
+    d.reply(&ask, "", false);
+    d.send(KernelCommand::Query(7, Query::IsComplete { code: "x".repeat(10_000_000) }));
+    assert_eq!(d.until_death().1.code, Some(3));
 }
 
 #[test]
