@@ -1,5 +1,6 @@
 //! A connection on which anything can be said, right or wrong.
 
+use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::message::{Attach, Greet, Hello, OnBehalf, Open};
 use rialto_protocol::{Bytes, ClientId, Message, Scope, codec, limits};
@@ -12,11 +13,13 @@ const MAX: u32 = limits::DEFAULT_MAX_FRAME;
 pub(crate) struct Raw {
     pub(crate) stream: UnixStream,
     decoder: Decoder,
+    assembler: Assembler,
 }
 
 impl Raw {
     pub(crate) async fn dial(socket: &Path) -> Self {
-        Self { stream: UnixStream::connect(socket).await.unwrap(), decoder: Decoder::new(MAX) }
+        let stream = UnixStream::connect(socket).await.unwrap();
+        Self { stream, decoder: Decoder::new(MAX), assembler: Assembler::new(limits::MAX_EVENT) }
     }
 
     /// Says it, if the other side still listens.
@@ -59,8 +62,11 @@ impl Raw {
     /// The next message that this side understands. Nothing: the other side has closed.
     pub(crate) async fn next(&mut self) -> Option<(u16, Message)> {
         loop {
-            if let Ok(Some((header, body))) = self.decoder.next() {
-                return Some((header.channel, codec::decode(header, body).unwrap()));
+            if let Some((header, body)) = self.decoder.next().unwrap() {
+                match self.assembler.take(header, body).unwrap() {
+                    Some(body) => return Some((header.channel, codec::decode(header, &body).unwrap())),
+                    None => continue,
+                }
             }
             if self.stream.read_buf(self.decoder.buffer()).await.unwrap_or(0) == 0 {
                 return None;

@@ -6,7 +6,7 @@ use crate::promises::{job, kept, within};
 use crate::table::Row;
 use crate::world::World;
 use rialto_client::{Options, Session, Through};
-use rialto_protocol::{EvalId, Outcome};
+use rialto_protocol::{EvalId, Event, Outcome};
 use rialto_transports::unix::UnixDialer;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -98,8 +98,8 @@ impl Bystander {
         self.worked
     }
 
-    /// Checks everything that happened in the session.
-    pub(crate) async fn close(&mut self) -> Row {
+    /// Checks everything that happened in the session, and says how many evals were somebody else's.
+    pub(crate) async fn close(&mut self) -> (Row, u64) {
         let all = self.world.journal_through_a_client("work").await;
         within(&self.client.story, &all);
         self.world.logs_are_calm();
@@ -107,6 +107,7 @@ impl Bystander {
         assert!(!log.contains("panicked"), "{log}");
         let daemon = self.daemon();
         let strays = self.world.strays(&self.world.only()).into_iter().filter(|p| Some(p.pid) != daemon).count();
-        Row { orphans: strays as u64, ..kept(&all, &self.world.truth()) }
+        let accepted = all.records.iter().filter(|r| matches!(r.event, Event::Accepted(_))).count() as u64;
+        (Row { orphans: strays as u64, ..kept(&all, &self.world.truth()) }, accepted - self.worked)
     }
 }

@@ -31,7 +31,7 @@ async fn close(mut by: Bystander, pid: i32, name: &str) {
     let most = most_memory(pid);
     assert!(most <= CEILING, "{most} KiB");
     let note = format!("{CROWD} connections, {:.1} MiB", most as f64 / 1024.0);
-    Row { played: 1, note, ..by.close().await }.close(name);
+    Row { played: 1, note, ..by.close().await.0 }.close(name);
 }
 
 #[test]

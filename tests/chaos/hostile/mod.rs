@@ -9,6 +9,7 @@ mod messages;
 mod stream;
 
 use bystander::Bystander;
+use std::collections::BTreeSet;
 use stream::{Door, Known};
 use tokio::task::JoinSet;
 
@@ -16,17 +17,17 @@ use crate::table::Row;
 use crate::world::play;
 use crate::{long, processes::most_memory};
 
-/// Streams of one test; four tests make 2,400.
+/// Streams of one test; four tests make 4,000.
 fn streams() -> u64 {
-    if long() { 10_000 } else { 600 }
+    if long() { 20_000 } else { 1_000 }
 }
 /// At once.
 const WIDE: usize = 12;
 /// What a supervisor and a daemon may ever have in memory. KiB.
 const CEILING: u64 = 32 * 1024;
 
-/// Sends seeded streams to `door` while a bystander works.
-fn attack(name: &'static str, door: Door, base: u64) {
+/// Sends seeded streams to `door` while a bystander works. `errors` are among the answers, or the streams were none.
+fn attack(name: &'static str, door: Door, base: u64, errors: &'static [&'static str]) {
     play(async move {
         let mut by = Bystander::new(matches!(door, Door::Daemon)).await;
         let known = Known { socket: by.socket(door), cookie: by.cookie(), session: by.session(), eval: by.first };
@@ -34,6 +35,7 @@ fn attack(name: &'static str, door: Door, base: u64) {
         let mut running = JoinSet::new();
         let mut seeds = base..base + streams();
         let mut played = 0;
+        let mut answers = BTreeSet::new();
         let mut over = false;
         while !over {
             while running.len() < WIDE
@@ -44,7 +46,7 @@ fn attack(name: &'static str, door: Door, base: u64) {
             // Both go on at once; the bystander's evals come in between as they will.
             tokio::select! {
                 ended = running.join_next() => match ended {
-                    Some(ended) => { ended.unwrap(); played += 1; }
+                    Some(ended) => { answers.extend(ended.unwrap()); played += 1; }
                     None => over = true,
                 },
                 () = by.goes_on() => {}
@@ -58,27 +60,38 @@ fn attack(name: &'static str, door: Door, base: u64) {
             most = most.max(most_memory(pid));
         }
         assert!(most <= CEILING, "{most} KiB");
+        for error in errors {
+            assert!(answers.contains(*error), "nobody was answered {error}, only {answers:?}");
+        }
         let note = format!("{worked} evals of the bystander, {:.1} MiB", most as f64 / 1024.0);
-        Row { played, note, ..by.close().await }.close(name);
+        let (row, others) = by.close().await;
+        let may_run = matches!(door, Door::Member | Door::Daemon);
+        assert_eq!(others > 20, may_run, "{others} evals of the attackers ran");
+        Row { played, note, ..row }.close(name);
     });
 }
 
 #[test]
 fn strangers_without_the_cookie() {
-    attack("hostile, without the cookie", Door::Stranger, 1_000_000);
+    attack("hostile, without the cookie", Door::Stranger, 1_000_000, &["unauthenticated", "oversize"]);
 }
 
 #[test]
 fn members_who_may_only_look() {
-    attack("hostile, may observe", Door::Observer, 2_000_000);
+    attack("hostile, may observe", Door::Observer, 2_000_000, &["forbidden", "bad_message", "wrong_state", "oversize"]);
 }
 
 #[test]
 fn members_with_the_cookie() {
-    attack("hostile, with the cookie", Door::Member, 3_000_000);
+    attack(
+        "hostile, with the cookie",
+        Door::Member,
+        3_000_000,
+        &["id_reused", "bad_message", "wrong_state", "unknown_eval", "oversize"],
+    );
 }
 
 #[test]
 fn peers_of_the_daemon() {
-    attack("hostile, at the daemon", Door::Daemon, 4_000_000);
+    attack("hostile, at the daemon", Door::Daemon, 4_000_000, &["bad_message", "wrong_state", "unknown_session", "oversize"]);
 }

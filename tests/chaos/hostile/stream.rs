@@ -6,8 +6,9 @@ use crate::raw::Raw;
 use rialto_protocol::frame::{Header, IGNORABLE, MORE};
 use rialto_protocol::message::{Attach, Open, Submit};
 use rialto_protocol::{EvalId, Message, OnError, Scope, Show, codec, limits};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 /// At which door, and as whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +33,18 @@ pub(crate) struct Known {
     pub(crate) eval: EvalId,
 }
 
-/// Plays the stream of a seed to its end: the other side has answered or closed.
-pub(crate) async fn play(seed: u64, door: Door, known: Known) {
+/// Plays the stream of a seed to its end: the other side has answered or closed. Gives the errors it answered with.
+pub(crate) async fn play(seed: u64, door: Door, known: Known) -> BTreeSet<String> {
     let mut dice = Dice(seed);
     let mut raw = Raw::dial(&known.socket).await;
     let inside = enter(&mut raw, &mut dice, door, &known).await;
+    // Half of them say nothing but valid messages; what is no frame ends a stream at once, and is the last word of some.
+    let temper = dice.below(4);
     for _ in 0..1 + dice.below(12) {
         let bytes = match dice.below(8) {
-            0 => garbage(&mut dice),
-            1 => oversize(&mut dice),
-            2 => mutated(&mut dice, door, &known, inside),
-            3 => chunks(&mut dice),
-            4 => valid(&mut dice, door, &known, inside).repeat(2),
+            0 if temper == 0 => [garbage, oversize, chunks][usize::try_from(dice.below(3)).unwrap()](&mut dice),
+            1 | 2 if temper < 2 => mutated(&mut dice, door, &known, inside),
+            3 => valid(&mut dice, door, &known, inside).repeat(2),
             _ => valid(&mut dice, door, &known, inside),
         };
         // It may have closed by now: then nobody listens, and that is an answer.
@@ -51,22 +52,23 @@ pub(crate) async fn play(seed: u64, door: Door, known: Known) {
             break;
         }
     }
-    match dice.below(4) {
-        // Gone without a word, with whatever is on its way.
-        0 => {}
-        // Half open: it says nothing more, and still listens. (Everything comes to an end, because nobody is attached for
-        // ever who has closed his side.)
-        _ => {
-            let _ = raw.stream.shutdown().await;
-            let mut sink = vec![0; 4096];
-            while raw.stream.read(&mut sink).await.is_ok_and(|n| n > 0) {}
+    let mut errors = BTreeSet::new();
+    // Some are gone without a word, with whatever is on its way.
+    if dice.below(4) > 0 {
+        // The others are half open: they say nothing more, and listen to the end, which must come.
+        let _ = raw.stream.shutdown().await;
+        while let Some((_, message)) = raw.next().await {
+            if let Message::Error(error) = message {
+                errors.insert(error.name);
+            }
         }
     }
+    errors
 }
 
 /// Goes as far in as the dice say. True: a channel of the session is open.
 async fn enter(raw: &mut Raw, dice: &mut Dice, door: Door, known: &Known) -> bool {
-    let far = dice.below(4);
+    let far = dice.below(8);
     let scope = match door {
         Door::Observer => Some(Scope::Observe),
         Door::Member if dice.below(2) == 0 => Some(Scope::Eval),
@@ -88,6 +90,10 @@ async fn enter(raw: &mut Raw, dice: &mut Dice, door: Door, known: &Known) -> boo
     if far > 2 {
         raw.greet(1).await;
         raw.say(1, &Message::Attach(Attach { credit: Some(dice.below(1 << 20)), ..Attach::default() })).await;
+        if door == Door::Daemon {
+            // What is sent before the daemon has found the session goes no further when the connection ends.
+            raw.find(|m| matches!(m, Message::Attached(_)).then_some(())).await;
+        }
     }
     true
 }
