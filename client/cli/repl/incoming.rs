@@ -22,6 +22,8 @@ pub(super) struct Others {
     open: BTreeMap<EvalNumber, String>,
     /// The unfinished line of what is shown above the prompt.
     partial: String,
+    /// Why the last eval ended that way.
+    told: Option<String>,
 }
 
 impl Others {
@@ -98,7 +100,14 @@ impl Repl {
                 let why = match e.why {
                     EndOfLife::Restarted => "the kernel was restarted",
                     EndOfLife::SessionEnded => return Ok(()),
-                    EndOfLife::FailedStart => "the kernel did not start",
+                    EndOfLife::FailedStart => {
+                        let said = e.death.failed_start.unwrap_or_default();
+                        // The end of the eval that wanted it has said so, where there was one.
+                        if self.others.told.take().as_ref() != Some(&said) {
+                            self.aside(&format!("the kernel did not start: {said}")).await;
+                        }
+                        return Ok(());
+                    }
                     EndOfLife::SupervisorDied => "the session's supervisor died, and its kernel with it",
                     EndOfLife::Died | EndOfLife::Interrupted | EndOfLife::Unknown => "the kernel died",
                 };
@@ -187,7 +196,10 @@ impl Repl {
                     format!("the code asked to exit with {code}{said}; the session lives on. Ctrl-D detaches, :quit! ends it");
                 self.aside(&text).await;
             }
-            (Some(why), _) => self.aside(why).await,
+            (Some(why), _) => {
+                self.aside(why).await;
+                self.others.told = Some(why.clone());
+            }
             (None, _) => {}
         }
         if ended.fresh_state {
