@@ -87,3 +87,11 @@ fn eight_megabytes_arrive_whole_through_two_processes() {
     assert_eq!((said.code, said.stdout.len()), (0, 8 << 20));
     assert!(said.stdout == (0..=255).collect::<Vec<u8>>().repeat(8 * 4096));
 }
+
+#[test]
+fn a_socket_that_cannot_be_is_said() {
+    let world = World::new();
+    let long = world.dir().join("x".repeat(120));
+    world.run(&["serve", "--socket", long.to_str().unwrap()]).complains(69, &["107"]);
+    world.run(&["serve", "--socket", "/nowhere/at/all.sock"]).complains(69, &["/nowhere/at/all.sock"]);
+}

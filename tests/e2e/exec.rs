@@ -186,3 +186,28 @@ fn detached_it_says_where_it_is_and_lives_on() {
     assert_eq!(world.ls(false).len(), 1);
     until("its supervisor", || (world.supervisors().len() == 1).then_some(()));
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let world = World::new();
+    let said = world.sh("rialto exec -c 'for n in range(200_000): print(n)' | head -n 2").exits(0);
+    assert_eq!((said.out().as_str(), said.err().as_str()), ("0\n1\n", ""));
+    world.quiet();
+}
+
+#[test]
+fn a_password_may_come_from_a_pipe() {
+    let world = World::new();
+    let said = world.run_with(&["exec", "-c", "import getpass; len(getpass.getpass('Password: '))"], "hunter2\n").exits(0);
+    assert_eq!(said.out(), "7\n");
+}
+
+#[test]
+fn json_is_events_and_nothing_else() {
+    let world = World::new();
+    let said = world.run_with(&["exec", "--json", "-c", "input('who? ')"], "Ann\n").exits(0);
+    let events = crate::common::lines(&said.out());
+    let types: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["accepted", "started", "asked", "answered", "ended"]);
+    assert_eq!(events[4]["result"]["text/plain"], "'Ann'");
+}

@@ -16,7 +16,6 @@ fn values_and_awaits() {
     run("await asyncio.sleep(0, 'awaited')").says(0, "'awaited'\n", "");
     run("async def f(): return 7").says(0, "", "");
     run("await f()").says(0, "7\n", "");
-    run("[i async for i in (i async for i in __import__('builtins').aiter_of())]").exits(1);
     run("'ü' * 3 + '日本'").says(0, "'üüü日本'\n", "");
     run("class R:\n  def __repr__(self): raise ValueError('no repr')\nR()").exits(1);
     run("print('still here')").says(0, "still here\n", "");
@@ -100,10 +99,10 @@ fn an_interrupt_reaches_it_wherever_it_is() {
     let world = World::new();
     world.session("work", "import time, subprocess, asyncio, os, threading");
     for code in [
+        "os.system('exec sleep 60')",
         "time.sleep(60)",
         "while True: pass",
         "subprocess.run(['sleep', '60'])",
-        "os.system('sleep 60'); time.sleep(60)",
         "await asyncio.sleep(60)",
         "threading.Event().wait()",
         "sum(iter(lambda: 1, 0))",

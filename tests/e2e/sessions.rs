@@ -4,6 +4,16 @@ use crate::common::{World, until};
 use nix::sys::signal::Signal;
 
 #[test]
+fn a_process_left_over_would_be_seen() {
+    let world = World::new();
+    let mut command = world.command("sleep");
+    let mut left = command.arg("600").spawn().unwrap();
+    until("it to have become sleep", || format!("{:?}", world.processes()).contains("sleep 600").then_some(()));
+    left.kill().and_then(|()| left.wait()).unwrap();
+    world.quiet();
+}
+
+#[test]
 fn ls_says_what_lives_and_what_it_does() {
     let world = World::new();
     world.run(&["ls"]).exits(0);
@@ -104,7 +114,7 @@ fn kill_ends_it_all_and_the_history_stays() {
     world.session("work", "print('to be read later')");
     let child = "import subprocess; p = subprocess.Popen(['sleep', '600']); p.pid";
     world.run(&["exec", "-s", "work", "-c", child]).ok();
-    assert!(world.processes().len() >= 3, "supervisor, kernel, child: {:?}", world.processes());
+    until("supervisor, kernel and child", || (world.processes().len() == 3).then_some(()));
     world.run(&["kill", "work"]).says(0, "", "session work has ended\n");
     world.quiet();
     assert!(world.run(&["logs", "work"]).ok().contains("to be read later"));
@@ -158,6 +168,7 @@ fn redact_removes_the_text_and_keeps_the_fact() {
     // The variable is not text; it lives until its kernel does not.
     world.run(&["exec", "-s", "work", "-c", "len(token)"]).says(0, "9\n", "");
     world.run(&["kill", "work"]).exits(0);
+    world.quiet();
     world.sh("grep -rl swordfish \"$RIALTO_STATE_DIR\"").says(1, "", "");
 }
 
@@ -199,4 +210,12 @@ fn the_machine_and_the_shell_are_helped() {
     let help = world.run(&["--help"]).ok();
     assert!(help.contains("Ctrl-D detaches"), "{help}");
     assert!(world.run(&["--version"]).ok().starts_with("rialto "));
+}
+
+#[test]
+fn a_wiped_folder_of_sockets_is_mended() {
+    let world = World::new();
+    world.session("work", "x = 'still here'");
+    std::fs::remove_dir_all(world.runtime()).unwrap();
+    world.run(&["exec", "-s", "work", "-c", "x"]).says(0, "'still here'\n", "");
 }

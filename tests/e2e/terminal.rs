@@ -97,7 +97,6 @@ fn the_default_session_belongs_to_the_project_and_the_kernel() {
         t.shows(&[">>>"]);
         t.type_line("where");
         t.shows(&["NameError: name 'where' is not defined", ">>>"]);
-        t.type_line("");
         t.keys(&["C-d"]);
         t.wait_for("detached");
     }
@@ -119,6 +118,7 @@ fn two_terminals_see_each_other() {
     b.shows(&["from b", "10", ">>>"]);
     a.shows(&["from b", "10", ">>> half a li"]);
     a.keys(&["C-c"]);
+    a.shows(&[">>> half a li", ">>>"]);
     a.type_line("x");
     a.shows(&["5", ">>>"]);
     b.wait_for(">>> x");
@@ -161,4 +161,32 @@ fn attach_opens_what_is_there_and_makes_nothing() {
     t.wait_for("resumed session work, 1 eval so far");
     t.type_line("x");
     t.shows(&["'shared'", ">>>"]);
+}
+
+#[test]
+fn an_interpreter_that_cannot_start_is_said_in_its_own_words() {
+    let world = World::new();
+    let t = Terminal::open(&world, "rialto --python /bin/false; echo code $?");
+    t.wait_for("the kernel did not start: the interpreter exited with code 1 before it was ready");
+    t.shows(&[">>>"]);
+    t.type_line("x");
+    t.shows(&[">>> x", "the interpreter exited with code 1 before it was ready, without a word", ">>>"]);
+    t.keys(&["C-d"]);
+    t.shows(&["$"]);
+    t.type_line("clear; rialto --new --python /nowhere/python");
+    t.type_line("x");
+    t.wait_for("/nowhere/python is no program");
+}
+
+#[test]
+fn a_flood_is_stopped_by_ctrl_c() {
+    let world = World::new();
+    let t = Terminal::open(&world, "rialto work");
+    t.shows(&[">>>"]);
+    t.type_line("exec('while True: print(\\'flood\\' * 15)')");
+    t.wait_for("floodfloodflood");
+    t.keys(&["C-c"]);
+    t.shows(&["KeyboardInterrupt", ">>>"]);
+    t.type_line("6*7");
+    t.shows(&[">>> 6*7", "42", ">>>"]);
 }

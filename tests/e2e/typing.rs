@@ -32,6 +32,27 @@ fn a_block_goes_on_until_it_is_complete() {
 }
 
 #[test]
+fn a_block_typed_while_another_eval_runs_stays_a_block() {
+    let world = World::new();
+    let t = prompt(&world);
+    let other = "import os; os.mkfifo('go'); print('busy'); open('go').read()";
+    let busy = world.start(&["exec", "-s", "work", "-q", "-c", other]);
+    busy.wait_for_out("busy\n");
+    t.shows(&["busy", ">>>"]);
+    t.type_line("def five():");
+    t.shows(&[">>> def five():", "..."]);
+    t.type_line("return 5");
+    t.shows(&["...     return 5", "..."]);
+    t.keys(&["C-u"]);
+    t.type_line("");
+    std::fs::write(world.project().join("go"), "x").unwrap();
+    busy.end().exits(0);
+    t.shows(&[">>>"]);
+    t.type_line("five()");
+    t.shows(&[">>> five()", "5", ">>>"]);
+}
+
+#[test]
 fn what_is_pasted_arrives_as_one() {
     let world = World::new();
     let t = prompt(&world);
@@ -48,8 +69,9 @@ fn ctrl_c_clears_the_line_and_interrupts_what_runs() {
     t.type_line("x = 'kept'");
     t.shows(&["'kept'", ">>>"]);
     t.type_text("this is never run");
+    t.shows(&[">>> this is never run"]);
     t.keys(&["C-c"]);
-    t.shows(&[">>>"]);
+    t.shows(&[">>> this is never run", ">>>"]);
     t.type_line("import time; print('begun'); time.sleep(60)");
     t.shows(&["begun"]);
     t.keys(&["C-c"]);
@@ -78,7 +100,8 @@ fn programs_ask_and_are_answered() {
     t.shows(&["who? Ann", ">>>"]);
     t.type_line("name");
     t.shows(&["'Ann'", ">>>"]);
-    t.type_line("input()");
+    t.type_line("input('more? ')");
+    t.shows(&["more?"]);
     t.keys(&["C-d"]);
     t.shows(&["EOFError: EOF when reading a line", ">>>"]);
     t.type_line("input('stuck? ')");
@@ -105,7 +128,10 @@ fn a_password_is_on_no_screen_and_in_no_record() {
     t.shows(&["Password:"]);
     t.type_line("hunter2");
     t.shows(&["Password:", "7", "$"]);
+    drop(t);
     // Nowhere in its files either: not in the journal, not in the history of what was typed.
+    world.run(&["kill", "work"]).exits(0);
+    world.quiet();
     let found = world.sh("grep -rl hunter2 \"$RIALTO_STATE_DIR\"").exits(1);
     assert_eq!(found.out(), "");
 }
@@ -184,4 +210,12 @@ fn an_exit_of_the_code_does_not_end_the_session() {
     t.wait_for("SIGSEGV");
     t.type_line("x");
     t.wait_for("NameError: name 'x' is not defined");
+}
+
+#[test]
+fn what_is_typed_ahead_is_not_lost() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_text("a = input()\nto be read\nb = 2\na * b\nb\n");
+    t.shows(&["'to be readto be read'", ">>> b", "2", ">>>"]);
 }

@@ -114,6 +114,15 @@ impl Running {
         until_or(&format!("{text:?} on stderr"), || self.err.text().contains(text).then_some(()), instead);
     }
 
+    /// Writes all of this to its stdin, however slowly it is read, and waits for its end.
+    #[track_caller]
+    pub(crate) fn end_with(mut self, text: impl AsRef<[u8]>) -> Said {
+        let (mut stdin, text) = (self.stdin.take().expect("stdin is open"), text.as_ref().to_owned());
+        // One that ends without having read it all breaks the pipe, which is its right.
+        let _writes = std::thread::spawn(move || stdin.write_all(&text));
+        self.end()
+    }
+
     /// Closes its stdin and waits for its end.
     #[track_caller]
     pub(crate) fn end(mut self) -> Said {

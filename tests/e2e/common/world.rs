@@ -84,9 +84,7 @@ impl World {
     /// `rialto` that is given this on its stdin.
     #[track_caller]
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Said {
-        let mut running = self.start(arguments);
-        running.write(stdin);
-        running.end()
+        self.start(arguments).end_with(stdin)
     }
 
     /// A line of shell.
