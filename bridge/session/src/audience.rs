@@ -106,7 +106,7 @@ impl Audience {
     }
 
     /// More bytes may be sent.
-    pub(crate) fn grant(&mut self, conn: ConnId, bytes: u64) {
+    pub fn grant(&mut self, conn: ConnId, bytes: u64) {
         if let Some(r) = self.clients.get_mut(&conn).and_then(|c| c.reader.as_mut()) {
             // A client that grants without end gets no more than the type holds.
             r.credit = r.credit.saturating_add_unsigned(bytes);

@@ -126,6 +126,12 @@ impl Session {
         self.interrupts.open() || self.phase.ending()
     }
 
+    /// The kernel is being ended, by a request or by force.
+    #[must_use]
+    pub fn ending(&self) -> bool {
+        self.phase.ending() || self.interrupts.forced()
+    }
+
     /// The eval that runs, for whoever asks the process what it does.
     #[must_use]
     pub fn running(&self) -> Option<EvalNumber> {
@@ -297,7 +303,8 @@ pub(crate) const fn outcome(how: &DoneHow) -> Outcome {
 }
 
 /// The number a reply to this carries.
-fn re_of(message: &Message) -> u32 {
+#[must_use]
+pub const fn re_of(message: &Message) -> u32 {
     match message {
         Message::Attach(m) => m.re,
         Message::Detach(m) | Message::GetStatus(m) | Message::List(m) => m.re,

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 /// Code up to this size stays in memory while it waits; the rest is fetched from the archive. Bytes.
 const KEEP_CODE: usize = 4 * 1024;
+/// Nothing more is kept in memory once so much waits. Bytes.
+const KEEP_ALL: usize = 2 * 1024 * 1024;
 
 /// An eval that waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +124,7 @@ impl State {
 
     fn accept(&mut self, record: &Record, e: &Accepted) {
         self.last_n = self.last_n.max(e.n);
-        let bytes = e.code.as_ref().map_or(0, |c| c.len());
+        let bytes = weight(e.code.as_deref().unwrap_or_default(), e.argv.as_deref(), e.trace.as_deref());
         let waiting = Waiting {
             eval: e.eval,
             n: e.n,
@@ -132,7 +134,7 @@ impl State {
             client: e.by.as_ref().and_then(|by| by.client),
             principal: e.by.as_ref().map(|by| by.principal.clone()).unwrap_or_default(),
             bytes,
-            kept: (!e.started && bytes <= KEEP_CODE).then(|| e.clone()),
+            kept: (!e.started && bytes <= KEEP_CODE && self.queued_bytes <= KEEP_ALL).then(|| e.clone()),
         };
         if e.started {
             self.start(waiting, record.at.mono_us);
@@ -165,4 +167,10 @@ impl State {
     pub(crate) fn owner(&self) -> Option<&Who> {
         self.created.as_ref().map(|c| &c.by)
     }
+}
+
+/// What an eval weighs while it waits. Bytes: its code, its arguments (each a little more than it is long), its trace.
+pub(crate) fn weight(code: &str, argv: Option<&[String]>, trace: Option<&str>) -> usize {
+    let argv: usize = argv.unwrap_or_default().iter().map(|arg| arg.len() + 32).sum();
+    code.len() + argv + trace.unwrap_or_default().len()
 }

@@ -4,6 +4,7 @@ use crate::archive::EvalFacts;
 use crate::input::ConnId;
 use crate::once;
 use crate::session::Turn;
+use crate::state::weight;
 use rialto_protocol::event::{Accepted, Ended, Event};
 use rialto_protocol::message::{EvalInfo, EvalState, GetEval, Redact, Submit};
 use rialto_protocol::{Bytes, Code, Message, Outcome, limits};
@@ -77,8 +78,9 @@ impl Turn<'_> {
         if let Some(why) = self.s.stalled.as_ref().filter(|_| !cfg!(mutant = "full_disk_accepts")) {
             return Err((Code::DiskFull, format!("nothing new starts while the session is stalled: {why}")));
         }
-        if m.code.len() > limits::MAX_CODE {
-            let text = format!("the code is {} bytes; one eval takes at most {}", m.code.len(), limits::MAX_CODE);
+        let bytes = weight(&m.code, m.argv.as_deref(), m.trace.as_deref());
+        if bytes > limits::MAX_CODE {
+            let text = format!("the code and its arguments are {bytes} bytes; one eval takes at most {}", limits::MAX_CODE);
             return Err((Code::CodeTooLarge, text));
         }
         if s.queue.len() >= limits::MAX_QUEUE && !cfg!(mutant = "queue_has_no_end") {
@@ -86,7 +88,7 @@ impl Turn<'_> {
                 format!("{} evals wait already, the most this session queues; try again when some have ended", s.queue.len());
             return Err((Code::QueueFull, text));
         }
-        if s.queued_bytes + m.code.len() > limits::MAX_QUEUED_CODE {
+        if s.queued_bytes + bytes > limits::MAX_QUEUED_CODE {
             let text = format!(
                 "{} bytes of code wait already, the most this session queues is {}",
                 s.queued_bytes,

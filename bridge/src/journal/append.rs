@@ -84,6 +84,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Something since the last commit was not taken; the commit will say why. Until then look-ups miss what came after it.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
     fn attempt(&mut self, what: impl FnOnce(&mut Self) -> Result<(), JournalError>) {
         if self.failed.is_none() {
             self.failed = what(self).err();

@@ -46,6 +46,8 @@ pub(super) enum Alarm {
     Space,
     /// Tell clients that have not given credit for a while how far they are behind.
     Behind,
+    /// Accepting failed: try again.
+    Accept,
     /// Close connections that never said who they are.
     Handshakes,
 }

@@ -14,6 +14,8 @@ use rialto_session::{ConnId, Input};
 
 /// How often a full disk is looked at again. Microseconds.
 const SPACE_EVERY_US: u64 = 250_000;
+/// What may be heard of a kernel that was told to stop on a full disk: about half the reserve. Bytes.
+const STALL_ROOM: usize = 512 * 1024;
 
 /// Something to be kept, held until the commit has succeeded so that it can be appended again.
 #[derive(Debug)]
@@ -108,6 +110,7 @@ impl Driver {
     fn stall(&mut self, why: &str) {
         if !self.stalled {
             self.stalled = true;
+            self.stall_room = STALL_ROOM;
             tracing::warn!(why, "the disk is full: the kernel waits");
             self.inputs.push_back(Input::Stalled(format!("disk full: {why}. Free some space; all goes on by itself")));
         }
@@ -130,6 +133,9 @@ impl Driver {
             tracing::info!("there is space again");
             self.inputs.push_back(Input::Resumed);
         } else {
+            // It may be our own journal that fills the disk.
+            self.trim()?;
+            self.journal.idle();
             self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
         }
         Ok(())

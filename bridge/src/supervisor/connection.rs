@@ -19,6 +19,9 @@ use tokio::net::UnixStream;
 /// One read. Bytes.
 const READ: usize = 16 * 1024;
 
+/// Messages heard of one connection in one turn.
+const HEAR: usize = 64;
+
 /// What a supervisor must know to let somebody in.
 #[derive(Debug)]
 pub(super) struct Door {
@@ -53,6 +56,8 @@ pub(super) struct Connection {
     channels: BTreeMap<u16, Option<ConnId>>,
     /// It is to be closed once what is on its way out is written.
     pub(super) closing: bool,
+    /// There is more to hear of what was read.
+    more: bool,
     pub(super) since_us: u64,
 }
 
@@ -67,6 +72,7 @@ impl Connection {
             who: None,
             channels: BTreeMap::new(),
             closing: false,
+            more: false,
             since_us,
         }
     }
@@ -79,7 +85,11 @@ impl Connection {
     /// Reads once. `Ready(Ok(0))` is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.outbox.clogged() || self.closing {
+            // Writing wakes us, and then it is looked at again.
             return Poll::Pending;
+        }
+        if std::mem::take(&mut self.more) {
+            return Poll::Ready(Ok(1));
         }
         let buffer = self.decoder.buffer();
         buffer.reserve(READ);
@@ -107,9 +117,20 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Everything that can be understood of what was read.
+    /// Bytes of requests that are not complete yet.
+    pub(super) const fn assembling(&self) -> usize {
+        self.assembler.held()
+    }
+
+    /// What can be understood of what was read, as much as fits into one turn: each request may be answered by much more than
+    /// it is long, and a status, which names everybody, by very much more.
     pub(super) fn hear(&mut self, door: &Door, next: &mut ConnId, heard: &mut Vec<Heard>) {
+        let long = |heard: &Heard| matches!(heard, Heard::Message { message: Message::GetStatus(_), .. });
         while !self.closing {
+            if heard.len() >= HEAR || heard.last().is_some_and(long) || self.outbox.clogged() {
+                self.more = true;
+                return;
+            }
             let (header, message) = match self.decoder.next() {
                 Ok(None) => return,
                 Err(e) => return self.hang_up(Code::Oversize, &e),
@@ -232,6 +253,14 @@ impl Connection {
         let text = format!("{} clients are attached, the most a session has; try again when one has left", limits::MAX_CLIENTS);
         self.error(channel, ErrorReply::new(0, Code::TooBusy, text));
         self.say(channel, &Message::Closed(Default::default()));
+    }
+
+    /// Says something to one of its channels, by the session's number of it.
+    pub(super) fn say_to(&mut self, conn: ConnId, message: &Message) {
+        let channel = self.channels.iter().find(|(_, c)| **c == Some(conn)).map(|(channel, _)| *channel);
+        if let Some(channel) = channel {
+            self.say(channel, message);
+        }
     }
 
     pub(super) fn say(&mut self, channel: u16, message: &Message) {

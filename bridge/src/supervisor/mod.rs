@@ -8,9 +8,11 @@ mod commit;
 mod connection;
 mod deliver;
 mod driver;
+mod gather;
 mod outbox;
 mod start;
 mod tail;
+mod tidy;
 mod values;
 
 pub use start::{Ready, supervise};

@@ -7,7 +7,7 @@ use super::driver::Driver;
 use super::tail::Tail;
 use super::{Ending, Fatal};
 use crate::home::{self, Home, SessionHome, Spec};
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use rialto_protocol::event::Created;
 use rialto_protocol::kernel::Launch;
 use rialto_protocol::{Who, version};
@@ -78,10 +78,18 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         deferred: VecDeque::new(),
         stalled: false,
         blocked: false,
+        stall_room: 0,
+        assembling: 0,
+        accept_failed: false,
         since_trim: 0,
         ending: None,
     };
     driver.begin(&spec, fresh)?;
+    // Where there is not even room to say that we are here, nothing more can happen: better told now, to be tried again, than
+    // found out by clients whom nobody hears.
+    if !driver.commit()? {
+        return Err(JournalError::Full(place.journal()).into());
+    }
     ready(&socket);
     let outcome = driver.run().await;
     // Its kernel, its journal and its socket go with it.

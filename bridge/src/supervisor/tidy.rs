@@ -1,0 +1,82 @@
+//! What a supervisor does when nothing happens: index, trim, give memory back; and whom it reminds.
+
+use super::Fatal;
+use super::clock::Alarm;
+use super::driver::Driver;
+use super::gather::HANDSHAKE_US;
+use rialto_protocol::Message;
+use rialto_protocol::message::Notice;
+
+/// After this long without anything to do the journal is tidied. Microseconds.
+const QUIET_US: u64 = 300_000;
+/// Rows that one step of retention removes: more bytes than a flood records between two steps where they are full, or it would
+/// win.
+const TRIM_ROWS: usize = 256;
+
+impl Driver {
+    pub(super) fn tidy_later(&mut self) {
+        self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US);
+    }
+
+    /// One step of retention. True where there is more to do. Removing is writing, so it may want space that is not there:
+    /// then it is tried again later, like everything else.
+    pub(super) fn trim(&mut self) -> Result<bool, Fatal> {
+        match self.journal.trim_step(self.budget, TRIM_ROWS) {
+            Ok(more) => Ok(more),
+            Err(e) if e.is_full() => {
+                tracing::warn!(error = %e, "retention waits for space");
+                Ok(false)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Nothing happened for a moment: index, trim, give memory back.
+    pub(super) fn tidy(&mut self) -> Result<(), Fatal> {
+        if self.stalled {
+            return Ok(());
+        }
+        // Trimming commits what is open, which is the turn's to do; it will be quiet again.
+        if !self.batch.is_empty() {
+            self.tidy_later();
+            return Ok(());
+        }
+        if !self.journal.restore_reserve() {
+            tracing::warn!("the disk has no room for the journal's reserve");
+        }
+        if self.trim()? {
+            self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US / 10);
+        } else {
+            self.journal.idle();
+        }
+        for connection in self.connections.values_mut() {
+            connection.rest();
+        }
+        Ok(())
+    }
+
+    /// Once per stall: from then on it is the client's choice to read on or to attach at the tail.
+    pub(super) fn tell_who_is_behind(&mut self) {
+        let head = self.session.head();
+        while let Some((conn, events)) = self.session.audience_mut().next_behind(head) {
+            let text = format!("{events} events wait for you to read on; attach with a tail to skip them");
+            let notice = Notice { what: "behind".to_owned(), text, events };
+            self.reply(conn, &Message::Notice(notice));
+        }
+    }
+
+    pub(super) fn drop_silent(&mut self, now: u64) {
+        let mut next = None;
+        for connection in self.connections.values_mut().filter(|c| c.who.is_none()) {
+            let until = connection.since_us + HANDSHAKE_US;
+            if until <= now {
+                connection.hang_up(rialto_protocol::Code::Unauthenticated, &"no hello came in ten seconds");
+            } else {
+                next = Some(next.map_or(until, |n: u64| n.min(until)));
+            }
+        }
+        if let Some(next) = next {
+            self.alarms.set(Alarm::Handshakes, next);
+        }
+    }
+}
