@@ -312,6 +312,8 @@ impl Follow {
             Incoming::Reconnecting { attempt, in_ms, why } if attempt > 1 => {
                 paint::talk(&format!("{}; trying again in {in_ms} ms", why.text));
             }
+            // The disk is full, or the queue: nobody should wait without knowing for what.
+            Incoming::Delayed { error, in_ms, .. } => paint::talk(&format!("{}; trying again in {in_ms} ms", error.text)),
             Incoming::Gap(gap) => paint::talk(&format!("events {} to {} are no longer kept", gap.from, gap.to)),
             // Everything is read here, as fast as it is written out: that some of it is still to come is no news.
             Incoming::Notice(notice) if notice.what == "behind" => {}

@@ -4,6 +4,7 @@
 //! This crate will never know a clock, a socket, a file, a thread, a process or dice; nor what a session decides.
 //! `docs/protocol.md` is the normative text; where the two differ, one of them is a bug.
 
+mod answers;
 pub mod assemble;
 pub mod codec;
 pub mod data;

@@ -36,4 +36,4 @@ mod submit;
 pub use archive::{Archive, EvalFacts};
 pub use audience::{Audience, Due};
 pub use input::{ConnId, Input, Output, StoredValue, Timer};
-pub use session::{Session, re_of};
+pub use session::Session;

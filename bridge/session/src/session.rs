@@ -182,7 +182,7 @@ impl Turn<'_> {
         if !client.scope.permits(kind) && !cfg!(mutant = "scope_is_ignored") {
             let name = rialto_protocol::kind::name(kind).unwrap_or("this");
             let text = format!("{name} needs more than the scope {} that you have here", client.scope);
-            return self.error(conn, re_of(&message), Code::Forbidden, text);
+            return self.error(conn, message.re().unwrap_or(0), Code::Forbidden, text);
         }
         match message {
             Message::Attach(m) => self.attach(conn, &m),
@@ -211,7 +211,7 @@ impl Turn<'_> {
                 let name = rialto_protocol::kind::name(other.kind()).unwrap_or("this");
                 self.error(
                     conn,
-                    re_of(&other),
+                    other.re().unwrap_or(0),
                     Code::WrongState,
                     format!("{name} means nothing here: it is not for a session to hear"),
                 );
@@ -299,24 +299,6 @@ pub(crate) const fn outcome(how: &DoneHow) -> Outcome {
         DoneHow::Error(_) => Outcome::Error,
         DoneHow::Interrupted(_) => Outcome::Interrupted,
         DoneHow::Exit { .. } => Outcome::Exit,
-    }
-}
-
-/// The number a reply to this carries.
-#[must_use]
-pub const fn re_of(message: &Message) -> u32 {
-    match message {
-        Message::Attach(m) => m.re,
-        Message::Detach(m) | Message::GetStatus(m) | Message::List(m) => m.re,
-        Message::GetEval(m) => m.re,
-        Message::Submit(m) => m.re,
-        Message::Interrupt(m) => m.re,
-        Message::Input(m) => m.re,
-        Message::Complete(m) | Message::Inspect(m) | Message::IsComplete(m) => m.re,
-        Message::Restart(m) | Message::Kill(m) => m.re,
-        Message::Redact(m) => m.re,
-        Message::Open(m) => m.re,
-        _ => 0,
     }
 }
 

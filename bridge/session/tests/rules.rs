@@ -36,6 +36,28 @@ fn nothing_starts_between_an_interrupt_and_its_fence() {
 }
 
 #[test]
+fn a_fence_that_its_kernel_never_answered_holds_up_no_later_kernel() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "loop", None);
+    story.asks(1, interrupt(1, 50, 1));
+    story.ends(1, 1, DoneHow::Interrupted(Failure::default()));
+    story.kernel(1, KernelEvent::Died(Death::default()));
+    assert!(story.submits(1, 2, "next", None).contains(&Output::StartKernel(2)));
+    assert_eq!(runs(&story.kernel(2, KernelEvent::Ready(KernelInfo::default()))), [2]);
+}
+
+#[test]
+fn an_answer_meant_for_another_life_reaches_nobody() {
+    let mut story = Story::begin();
+    story.submits(1, 1, "input()", None);
+    story.kernel(1, KernelEvent::Died(Death::default()));
+    story.submits(1, 2, "input()", None);
+    story.kernel(2, KernelEvent::Ready(KernelInfo::default()));
+    story.kernel(2, ask(2, 1, false));
+    assert_eq!(refusal(&story.asks(1, answer(50, 1, "said to life 1"))), Some(Code::NoSuchAsk));
+}
+
+#[test]
 fn an_interrupt_that_comes_too_late_hits_nobody_and_says_so() {
     let mut story = Story::begin();
     story.submits(1, 1, "quick", None);

@@ -11,9 +11,9 @@ use super::outbox::share;
 use super::values::Incoming;
 use super::{Ending, Fatal};
 use rialto_protocol::kernel::KernelEvent;
-use rialto_protocol::message::Goaway;
+use rialto_protocol::message::{Goaway, Notice};
 use rialto_protocol::{Code, ErrorReply, Message, Who, limits};
-use rialto_session::{Input, StoredValue, re_of};
+use rialto_session::{Input, StoredValue};
 use std::task::{Context, Poll};
 
 /// Kernel events taken in one turn, so that a flood cannot keep clients from being heard.
@@ -153,11 +153,15 @@ impl Driver {
                                 Message::Credit(credit) => self.session.audience_mut().grant(conn, credit.bytes),
                                 // It asks for nothing that must be recorded, only to be served once that is possible.
                                 attach @ Message::Attach(_) if self.inputs.len() < MAX_WAITING => {
+                                    // It waits for the answer before it says anything else, and should know for what.
+                                    let text = "disk full: not even that you came can be recorded. Free some space; all goes on by itself";
+                                    let notice = Notice { what: "stalled".to_owned(), text: text.to_owned(), events: 0 };
+                                    connection.say_to(conn, &Message::Notice(notice));
                                     self.inputs.push_back(Input::Request(conn, attach));
                                 }
                                 message => {
                                     let text = "the disk is full, even for what would have to be recorded first; free some space";
-                                    let error = ErrorReply::new(re_of(&message), Code::DiskFull, text);
+                                    let error = ErrorReply::new(message.re().unwrap_or(0), Code::DiskFull, text);
                                     connection.say_to(conn, &Message::Error(error));
                                 }
                             },

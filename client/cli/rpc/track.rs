@@ -86,7 +86,7 @@ impl Track {
 
     /// A request goes out.
     pub(super) fn asked(&mut self, message: &Message) -> Result<(), ErrorReply> {
-        let Some(re) = re(message) else { return Ok(()) };
+        let Some(re) = message.re() else { return Ok(()) };
         if self.answers.len() >= MOST || self.evals.len() >= MOST {
             let text = format!("{MOST} requests of this client wait already; read their answers first");
             return Err(ErrorReply::new(re, Code::OutboxFull, text));
@@ -143,7 +143,7 @@ impl Track {
             }
             _ => {}
         }
-        let Some(re) = re(message) else { return true };
+        let Some(re) = message.re() else { return true };
         self.answered(re);
         if re == OURS {
             self.asking = false;
@@ -182,32 +182,6 @@ impl Track {
         self.asking = true;
         Some(Message::GetEval(GetEval { re: OURS, eval: Some(*eval), n: None }))
     }
-}
-
-/// The number that joins a request and its answer.
-fn re(message: &Message) -> Option<u32> {
-    Some(match message {
-        Message::Attach(m) => m.re,
-        Message::Detach(m) | Message::GetStatus(m) | Message::List(m) | Message::Detached(m) => m.re,
-        Message::GetEval(m) => m.re,
-        Message::Submit(m) => m.re,
-        Message::Interrupt(m) => m.re,
-        Message::Input(m) => m.re,
-        Message::Complete(m) | Message::Inspect(m) | Message::IsComplete(m) => m.re,
-        Message::Restart(m) | Message::Kill(m) => m.re,
-        Message::Redact(m) => m.re,
-        Message::Attached(m) => m.re,
-        Message::EvalInfo(m) => m.re,
-        Message::InterruptAnswer(m) => m.re,
-        Message::Carried(m) => m.re,
-        Message::Completions(m) => m.re,
-        Message::Inspected(m) => m.re,
-        Message::Completeness(m) => m.re,
-        Message::Status(m) => m.re,
-        Message::Listing(m) => m.re,
-        Message::Error(m) => m.re,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! runs each once. Questions are not: their answer would be about another moment.
 
 use crate::incoming::Ticket;
-use rialto_protocol::message::{EvalInfo, Submit};
+use rialto_protocol::message::Submit;
 use rialto_protocol::{Code, ErrorReply, EvalId, Message, RequestId};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -278,19 +278,20 @@ fn size(message: &Message) -> usize {
         }
 }
 
-/// The number a reply answers.
-pub(crate) const fn re(message: &Message) -> Option<Ticket> {
-    let number = match message {
-        Message::EvalInfo(EvalInfo { re, .. }) => *re,
-        Message::InterruptAnswer(m) => m.re,
-        Message::Carried(m) => m.re,
-        Message::Completions(m) => m.re,
-        Message::Inspected(m) => m.re,
-        Message::Completeness(m) => m.re,
-        Message::Status(m) => m.re,
-        _ => return None,
-    };
-    Some(Ticket(number))
+/// The request a reply answers.
+pub(crate) fn re(message: &Message) -> Option<Ticket> {
+    use Message as M;
+    let reply = matches!(
+        message,
+        M::EvalInfo(_)
+            | M::InterruptAnswer(_)
+            | M::Carried(_)
+            | M::Completions(_)
+            | M::Inspected(_)
+            | M::Completeness(_)
+            | M::Status(_)
+    );
+    message.re().filter(|_| reply).map(Ticket)
 }
 
 /// Whether a reply of this kind can answer that request.
