@@ -9,7 +9,8 @@ use super::tail::Entry;
 use super::values::Piece;
 use super::{Driver, Fatal};
 use rialto_protocol::event::{Accepted, Record};
-use rialto_protocol::{EvalNumber, Event, Seq, codec, kind};
+use rialto_protocol::message::Notice;
+use rialto_protocol::{EvalNumber, Event, Message, Seq, codec, kind};
 use rialto_session::{ConnId, Input};
 
 /// How often a full disk is looked at again. Microseconds.
@@ -140,6 +141,12 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// What is said to everybody while not even the reserve has room.
+pub(super) fn no_room() -> Message {
+    let text = "disk full, and its reserve with it: nothing can be recorded. Free some space; all goes on by itself";
+    Message::Notice(Notice { what: "stalled".to_owned(), text: text.to_owned(), events: 0 })
 }
 
 /// What the channel that submitted an eval is told of it: not its own code, name and hash again.

@@ -102,7 +102,14 @@ impl Driver {
             self.feed(input);
         }
         self.blocked = !self.commit()?;
-        if self.blocked { Ok(()) } else { self.carry_out() }
+        if !self.blocked {
+            return self.carry_out();
+        }
+        // The rules cannot say it any more: what they say comes after records that cannot be kept.
+        for conn in self.members.keys().copied().collect::<Vec<_>>() {
+            self.reply(conn, &super::commit::no_room());
+        }
+        Ok(())
     }
 
     /// One input to the rules; their records go into the open transaction at once, the rest waits.

@@ -4,14 +4,14 @@
 //! on (see `heard` in [`Driver::gather`]), and only a round in which nobody had anything may end in `Pending`.
 
 use super::clock::Alarm;
-use super::commit::Keep;
+use super::commit::{Keep, no_room};
 use super::connection::{Connection, Heard};
 use super::driver::Driver;
 use super::outbox::share;
 use super::values::Incoming;
 use super::{Ending, Fatal};
 use rialto_protocol::kernel::KernelEvent;
-use rialto_protocol::message::{Goaway, Notice};
+use rialto_protocol::message::Goaway;
 use rialto_protocol::{Code, ErrorReply, Message, Who, limits};
 use rialto_session::{Input, StoredValue};
 use std::task::{Context, Poll};
@@ -154,9 +154,7 @@ impl Driver {
                                 // It asks for nothing that must be recorded, only to be served once that is possible.
                                 attach @ Message::Attach(_) if self.inputs.len() < MAX_WAITING => {
                                     // It waits for the answer before it says anything else, and should know for what.
-                                    let text = "disk full: not even that you came can be recorded. Free some space; all goes on by itself";
-                                    let notice = Notice { what: "stalled".to_owned(), text: text.to_owned(), events: 0 };
-                                    connection.say_to(conn, &Message::Notice(notice));
+                                    connection.say_to(conn, &no_room());
                                     self.inputs.push_back(Input::Request(conn, attach));
                                 }
                                 message => {
