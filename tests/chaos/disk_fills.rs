@@ -10,9 +10,11 @@ use nix::sys::signal::Signal;
 use rialto_client::{EvalOptions, Start};
 use rialto_protocol::message::{Open, Verdict};
 use rialto_protocol::{Code, EvalId, OnError, Outcome};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Lines of a flood: together more than the disk has.
 const LINES: u64 = 400_000;
@@ -33,6 +35,12 @@ impl Disk {
 
     fn state(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// Not a byte is left.
+    fn fills(&self) {
+        let mut filler = std::fs::File::create(self.folder.path().join("filler")).unwrap();
+        while filler.write(&[1; 4096]).is_ok() {}
     }
 
     /// There is space again.
@@ -155,8 +163,22 @@ fn the_supervisor_is_killed_on_a_full_disk() {
         full.world.kill_supervisor(&session).await;
         let (seen, cursor) = (full.client.story.clone(), full.client.cursor());
         within(&seen, &full.world.journal(&session));
+        // Whoever comes while there is not a byte left is told so, and waits.
+        full.disk.fills();
+        let exec = full.world.command(&["exec", "-s", "work", "-c", "6*7"]);
+        let mut exec = tokio::process::Command::from(exec);
+        let mut exec = exec.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut said = BufReader::new(exec.stderr.take().unwrap()).lines();
+        loop {
+            let line = said.next_line().await.unwrap().expect("it says nothing of the disk");
+            if ["no space", "disk is full", "disk full"].iter().any(|words| line.contains(words)) {
+                break;
+            }
+        }
         let open = Open { session: session.id().to_string(), ..Open::default() };
         full.disk.grows();
+        let out = exec.wait_with_output().await.unwrap();
+        assert_eq!((out.status.success(), String::from_utf8_lossy(&out.stdout).as_ref()), (true, "42\n"));
         full.client = full.world.client_from(open, Start::After(cursor));
         assert_eq!(full.client.until(|c| c.ended.get(&2).cloned()).await.outcome, Outcome::Lost);
         let code = job(&full.world.truth(), "afterwards", 10, "");

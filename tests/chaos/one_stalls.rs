@@ -135,6 +135,7 @@ fn an_interrupt_works_with_a_flood_a_full_queue_and_a_client_that_does_not_read(
         let all = world.journal_through_a_client("work").await;
         let row = kept(&all, &world.truth());
         let most = most_memory(client.supervisor().await);
+        assert!(most <= CEILING, "{most} KiB");
         world.logs_are_calm();
         drop(stalled);
         let note = format!("{QUEUE} waiting: {:.1} MiB", most as f64 / 1024.0);

@@ -130,12 +130,13 @@ impl World {
         pid
     }
 
-    /// Processes of a session that are neither its supervisor nor its kernel.
+    /// Processes of a session that are neither its supervisor nor its kernel (a child of that) nor in the kernel's group.
     pub(crate) fn strays(&self, session: &SessionHome) -> Vec<Process> {
         let supervisor = supervisor(session);
-        let kernel = kernel(session);
-        let known = |p: &Process| Some(p.pid) == supervisor || Some(p.pgid) == kernel;
-        self.processes().into_iter().filter(|p| !known(p)).collect()
+        let all = self.processes();
+        let groups: Vec<i32> = all.iter().filter(|p| Some(p.ppid) == supervisor).map(|p| p.pgid).collect();
+        let known = |p: &Process| Some(p.pid) == supervisor || groups.contains(&p.pgid);
+        all.into_iter().filter(|p| !known(p)).collect()
     }
 
     /// The journal of a session whose supervisor is dead, as it lies there; it is whole, or this fails.
@@ -182,8 +183,16 @@ impl Drop for World {
 
 /// The journal in a file that nobody serves. Checked by SQLite first, as far as that can be had.
 pub(crate) fn journal_at(path: &Path) -> Story {
+    // SQLite's own check is made on a copy: it would otherwise move the log into the file and lay others beside it.
+    let copy = tempfile::tempdir().unwrap();
+    for tail in ["", "-wal"] {
+        let from = path.with_extension(format!("db{tail}"));
+        if from.exists() {
+            std::fs::copy(&from, copy.path().join(format!("journal.db{tail}"))).unwrap();
+        }
+    }
     let look = "import sqlite3, sys\nfor row in sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check'): print(row[0])";
-    let out = Command::new(python()).args(["-c", look]).arg(path).output().unwrap();
+    let out = Command::new(python()).args(["-c", look]).arg(copy.path().join("journal.db")).output().unwrap();
     let said = String::from_utf8_lossy(&out.stdout);
     assert_eq!(said.trim(), "ok", "{}: {}", path.display(), String::from_utf8_lossy(&out.stderr));
     let journal = Journal::open_read_only(path).unwrap();
