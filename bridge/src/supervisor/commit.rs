@@ -132,6 +132,10 @@ impl Driver {
         if self.journal.restore_reserve() {
             self.stalled = false;
             tracing::info!("there is space again");
+            // It may have been started when there was no room to note it down.
+            if let Some(pid) = self.kernel.as_ref().and_then(|(_, kernel)| kernel.pid()) {
+                (self.note_kernel)(pid);
+            }
             self.inputs.push_back(Input::Resumed);
         } else {
             // It may be our own journal that fills the disk.

@@ -63,6 +63,10 @@ impl Fatal {
             Self::Home(e) => e.reply(0),
             Self::Journal(e @ JournalError::Newer { .. }) => ErrorReply::new(0, Code::NewerJournal, e.to_string()),
             Self::Journal(e) if e.is_full() => ErrorReply::new(0, Code::DiskFull, e.to_string()),
+            // Asking again mends no file.
+            Self::Journal(e @ (JournalError::Corrupt { .. } | JournalError::NotAJournal { .. })) => {
+                ErrorReply { retryable: false, ..ErrorReply::new(0, Code::Internal, e.to_string()) }
+            }
             Self::Taken(_) => ErrorReply::new(0, Code::TooBusy, self.to_string()),
             _ => ErrorReply::new(0, Code::Internal, self.to_string()),
         }

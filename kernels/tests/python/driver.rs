@@ -9,6 +9,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
+/// When a session interrupts once more.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Only so that a broken kernel fails a test instead of stopping the run; no test depends on it.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -18,6 +20,8 @@ pub struct Driver {
     pub info: KernelInfo,
     pub n: u64,
     fences: u32,
+    /// An interrupt was sent and its eval has not ended.
+    interrupting: bool,
 }
 
 /// All that came between a submission and its end.
@@ -138,7 +142,7 @@ impl Driver {
             let _inside = runtime.enter();
             launch(how).unwrap()
         };
-        let mut this = Self { runtime, kernel, info: KernelInfo::default(), n: 0, fences: 0 };
+        let mut this = Self { runtime, kernel, info: KernelInfo::default(), n: 0, fences: 0, interrupting: false };
         match this.next() {
             KernelEvent::Ready(info) => this.info = info,
             KernelEvent::Died(death) => return Err(death),
@@ -150,9 +154,25 @@ impl Driver {
     /// The next event.
     #[track_caller]
     pub fn next(&mut self) -> KernelEvent {
+        if self.interrupting {
+            if let Some(event) = self.within(AGAIN) {
+                return event;
+            }
+            // As a session does it: Python takes a signal that comes in the instant before a call blocks, and looks at it only
+            // when the call returns, which the next signal makes it do.
+            self.send(KernelCommand::Interrupt(Step::Again));
+        }
+        self.within(PATIENCE).expect("an event comes")
+    }
+
+    fn within(&mut self, patience: Duration) -> Option<KernelEvent> {
         let kernel = &mut self.kernel;
-        let next = async { tokio::time::timeout(PATIENCE, poll_fn(|cx| kernel.poll_event(cx))).await };
-        self.runtime.block_on(next).expect("an event comes")
+        let next = async { tokio::time::timeout(patience, poll_fn(|cx| kernel.poll_event(cx))).await };
+        let event = self.runtime.block_on(next).ok();
+        if matches!(event, Some(KernelEvent::Done(_) | KernelEvent::Died(_))) {
+            self.interrupting = false;
+        }
+        event
     }
 
     /// Whether there is no event now.
@@ -250,6 +270,7 @@ impl Driver {
     }
 
     pub fn interrupt(&mut self) {
+        self.interrupting = true;
         self.send(KernelCommand::Interrupt(Step::Interrupt));
     }
 
