@@ -22,6 +22,8 @@ pub struct Driver {
     fences: u32,
     /// An interrupt was sent and its eval has not ended.
     interrupting: bool,
+    /// Second interrupts that were needed.
+    agains: u32,
 }
 
 /// All that came between a submission and its end.
@@ -142,7 +144,7 @@ impl Driver {
             let _inside = runtime.enter();
             launch(how).unwrap()
         };
-        let mut this = Self { runtime, kernel, info: KernelInfo::default(), n: 0, fences: 0, interrupting: false };
+        let mut this = Self { runtime, kernel, info: KernelInfo::default(), n: 0, fences: 0, interrupting: false, agains: 0 };
         match this.next() {
             KernelEvent::Ready(info) => this.info = info,
             KernelEvent::Died(death) => return Err(death),
@@ -160,6 +162,9 @@ impl Driver {
             }
             // As a session does it: Python takes a signal that comes in the instant before a call blocks, and looks at it only
             // when the call returns, which the next signal makes it do.
+            // The instant is rare. A kernel that needs it twice loses interrupts.
+            self.agains += 1;
+            assert!(self.agains <= 1, "two interrupts of this kernel were lost");
             self.send(KernelCommand::Interrupt(Step::Again));
         }
         self.within(PATIENCE).expect("an event comes")
