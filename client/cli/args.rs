@@ -1,7 +1,9 @@
 //! The command line: what can be asked, and the help that teaches it.
 
+use crate::completions;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use clap_complete::engine::ArgValueCandidates;
 use rialto_client::protocol::Cursor;
 use std::path::PathBuf;
 
@@ -86,9 +88,10 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ReplArgs {
     /// The session: its name, its id or the beginning of one. Default: the session of this project and kernel
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: Option<String>,
     /// The kernel of a new session
-    #[arg(short, long, value_name = "KERNEL")]
+    #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) kernel: Option<String>,
     /// Make a new session, even where one of that name or project is there
     #[arg(long)]
@@ -101,6 +104,7 @@ pub(crate) struct ReplArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct AttachArgs {
     /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
 }
 
@@ -117,10 +121,10 @@ Exit codes: 0 ok, 1 error in the code, N after sys.exit(N), 130 interrupted, 70 
 ")]
 pub(crate) struct ExecArgs {
     /// Run in this session. Default: one of its own, which ends with the code
-    #[arg(short, long, value_name = "SESSION")]
+    #[arg(short, long, value_name = "SESSION", add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: Option<String>,
     /// The kernel. With --session: makes the session where it is not there
-    #[arg(short, long, value_name = "KERNEL")]
+    #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) kernel: Option<String>,
     /// The code. Its last value is shown
     #[arg(short, value_name = "CODE", conflicts_with = "file")]
@@ -160,6 +164,12 @@ fn seconds(text: &str) -> Result<std::time::Duration, String> {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto ls                                      what lives
+  rialto ls -a                                   ended ones, too
+  rialto ls --json | jq -r .session              for programs
+")]
 pub(crate) struct LsArgs {
     /// Print JSON lines
     #[arg(long)]
@@ -170,8 +180,16 @@ pub(crate) struct LsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto logs work                               everything that happened
+  rialto logs -f work                            and what happens from now on
+  rialto logs --json work | tail -1              events, whose seq and epoch make a cursor
+  rialto logs --json --after 27993600:41 work    what came after it
+")]
 pub(crate) struct LogsArgs {
     /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
     /// Only events after this cursor, as JSON logs show it
     #[arg(long, value_name = "EPOCH:SEQ")]
@@ -185,16 +203,25 @@ pub(crate) struct LogsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "An eval is named by its number in the session (12 or #12) or by its id; `rialto logs` shows both.")]
 pub(crate) struct EvalArgs {
     /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
     /// The eval: its number (12 or #12) or its id
     pub(crate) eval: String,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto interrupt work                          what runs now
+  rialto interrupt work 12                       only eval 12; if it is over, nothing is hit
+  rialto interrupt work --force-after 5          and if it does not stop, end its kernel
+")]
 pub(crate) struct InterruptArgs {
     /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
     /// The eval: its number (12 or #12) or its id. Default: the one that runs now
     pub(crate) eval: Option<String>,
@@ -209,20 +236,26 @@ pub(crate) struct InterruptArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SessionArgs {
     /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManySessions {
     /// Sessions: names, ids or beginnings of ids
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) sessions: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto rm work                                 an ended session and its journal
+  rialto rm -f work                              ends it first
+")]
 pub(crate) struct RmArgs {
     /// Sessions: names, ids or beginnings of ids
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) sessions: Vec<String>,
     /// End those that live first
     #[arg(short, long)]
@@ -230,6 +263,11 @@ pub(crate) struct RmArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto gc -n                                   what would go
+  rialto gc --days 1                             what ended more than a day ago
+")]
 pub(crate) struct GcArgs {
     /// Only say what would be deleted
     #[arg(short = 'n', long)]
@@ -250,15 +288,26 @@ pub(crate) struct KernelsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto rpc work                                JSON lines in, JSON lines out
+  rialto rpc -k python                           on a session of its own
+")]
 pub(crate) struct RpcArgs {
     /// The session: its name, its id or the beginning of one. Made where it is not there and a kernel is given
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: Option<String>,
     /// The kernel of a new session
-    #[arg(short, long, value_name = "KERNEL")]
+    #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) kernel: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto serve                                   on the socket that it prints
+  rialto --at unix:///tmp/r.sock ls              what a client of `rialto serve --socket /tmp/r.sock` says
+")]
 pub(crate) struct ServeArgs {
     /// The socket to listen on. Default: daemon.sock in this user's runtime folder
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -266,6 +315,12 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  source <(rialto completions bash)              now; the same line in ~/.bashrc: always
+  source <(rialto completions zsh)               in ~/.zshrc, after compinit
+  rialto completions fish | source               in ~/.config/fish/config.fish
+")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: Shell,

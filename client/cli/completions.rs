@@ -1,10 +1,14 @@
 //! `rialto completions SHELL` and `rialto man`: both made of the command line's own description, so that neither can be out of
-//! date.
+//! date. What a shell sources asks the program at each Tab: only it knows the sessions there are.
 
 use crate::args::{Args, CompletionsArgs};
 use crate::exit::Failure;
 use clap::CommandFactory;
+use clap_complete::CompleteEnv;
+use clap_complete::engine::CompletionCandidate;
+use clap_complete::env::Shells;
 use clap_mangen::Man;
+use rialto_bridge::home::Home;
 use std::io::Write;
 
 const NOTES: &str = r".SH EXIT STATUS
@@ -33,10 +37,47 @@ A session: its journal, its lock, its log.
 Sockets.
 ";
 
+/// Set by what the shell sources, for the question that it asks at a Tab.
+const ASKS: &str = "RIALTO_COMPLETE";
+/// Sessions that are offered. More would be no help, and each costs reading a file.
+const MOST: usize = 200;
+
+/// Answers a shell that asks what could stand at the cursor. False where none asks: then the program runs.
+///
+/// # Errors
+/// Where the question is none, or nobody reads the answer.
+pub(crate) fn answer() -> Result<bool, Failure> {
+    let asked = CompleteEnv::with_factory(Args::command).var(ASKS).bin("rialto").try_complete(std::env::args_os(), None);
+    asked.map_err(|e| Failure::usage(e.to_string()))
+}
+
 pub(crate) fn run(args: &CompletionsArgs) -> Result<u8, Failure> {
+    let name = args.shell.to_string();
+    let shells = Shells::builtins();
+    let shell = shells.completer(&name).ok_or_else(|| Failure::usage(format!("{name} has no completions here")))?;
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "rialto", &mut script);
+    shell.write_registration(ASKS, "rialto", "rialto", "rialto", &mut script)?;
     written(&script)
+}
+
+/// The sessions of this machine, living ones first.
+pub(crate) fn sessions() -> Vec<CompletionCandidate> {
+    // A Tab is no moment for complaints: where nothing can be read nothing is offered.
+    let Ok(all) = Home::find().and_then(|home| home.sessions()) else { return Vec::new() };
+    let specs = all.iter().take(MOST).filter_map(|session| Some((session.ended(), session.spec().ok()?)));
+    let mut specs: Vec<_> = specs.collect();
+    specs.sort_by_key(|(ended, spec)| (*ended, std::cmp::Reverse(spec.created_ms)));
+    let candidate = |(n, (ended, spec)): (usize, (bool, rialto_bridge::home::Spec))| {
+        let name = spec.name.map_or_else(|| spec.id.to_string(), |name| name.to_string());
+        let what = if ended { format!("{}, ended", spec.kernel) } else { spec.kernel };
+        CompletionCandidate::new(name).help(Some(what.into())).display_order(Some(n))
+    };
+    specs.into_iter().enumerate().map(candidate).collect()
+}
+
+/// The kernels that can be run here.
+pub(crate) fn kernels() -> Vec<CompletionCandidate> {
+    rialto_kernels::known().into_iter().map(|kernel| CompletionCandidate::new(kernel.name)).collect()
 }
 
 pub(crate) fn man() -> Result<u8, Failure> {

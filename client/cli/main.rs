@@ -36,6 +36,11 @@ use exit::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    match completions::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(e) => return exit::code(Err(e)),
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => return exit::usage(&e),

@@ -204,12 +204,34 @@ fn the_machine_and_the_shell_are_helped() {
     assert!(doctor.contains("python3 is Python 3."), "{doctor}");
     for shell in ["bash", "zsh", "fish"] {
         let script = world.run(&["completions", shell]).ok();
-        assert!(script.contains("rialto") && script.contains("interrupt"), "{shell}: {script}");
+        assert!(script.contains("rialto") && script.contains("RIALTO_COMPLETE"), "{shell}: {script}");
     }
-    world.sh("rialto completions bash > c.sh && bash -c 'source ./c.sh && complete -p rialto'").exits(0);
     let help = world.run(&["--help"]).ok();
     assert!(help.contains("Ctrl-D detaches"), "{help}");
     assert!(world.run(&["--version"]).ok().starts_with("rialto "));
+}
+
+/// What bash does at a Tab, with the cursor after the last word.
+fn tab(world: &World, words: &str) -> String {
+    let script = format!(
+        "source <(rialto completions bash)
+        COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_TYPE=9; COMP_LINE='{words}'; COMP_POINT=${{#COMP_LINE}}
+        f=$(complete -p rialto | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        $f rialto \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"
+        printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let script = world.file("tab.sh", &script);
+    world.sh(&format!("bash {}", script.display())).ok()
+}
+
+#[test]
+fn a_tab_in_the_shell_knows_commands_sessions_and_kernels() {
+    let world = World::new();
+    world.session("worksheet", "x = 1");
+    assert_eq!(tab(&world, "rialto interr").trim(), "interrupt");
+    assert_eq!(tab(&world, "rialto logs works").trim(), "worksheet");
+    assert_eq!(tab(&world, "rialto exec -s works").trim(), "worksheet");
+    assert_eq!(tab(&world, "rialto exec -k pyt").trim(), "python");
 }
 
 #[test]
