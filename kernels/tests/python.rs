@@ -4,6 +4,8 @@
 // A binary's modules are reached from nowhere else.
 #![allow(unreachable_pub)]
 
+#[path = "python/blocking.rs"]
+mod blocking;
 #[path = "python/deaths.rs"]
 mod deaths;
 #[path = "python/displays.rs"]

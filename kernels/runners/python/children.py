@@ -12,7 +12,7 @@ def in_child():
         pull()
         pieces.clear()
         stdout.reconfigure(line_buffering=True)
-        _signal.set_wakeup_fd(-1)
+        real_set_wakeup_fd(S.wakeup)
     except BaseException:
         pass
     S.crit = 0

@@ -4,13 +4,22 @@
 # is 0, and the function on top of the stack is not one of the runner's. Otherwise the signal is noted in `due`, and delivered on
 # the way out. An interrupt that comes while nothing runs and no command waits in the channel is for nobody; reading a fence
 # forgets those that are due.
+#
+# Python notes a signal and runs its handler a little later. When that little later is a call that blocks, and the signal came in
+# the instant before it, the handler would run when the call is over: perhaps never. So each signal is also told to the helper
+# thread (by Python's wakeup descriptor), and one whose handler has not run within two milliseconds is followed by a nudge, which
+# ends the blocking call. A nudge means nothing, so that it may come too late, or twice.
 
 handlers = {SIGINT: _signal.default_int_handler}
 real_signal = _signal.signal
 real_getsignal = _signal.getsignal
+real_set_wakeup_fd = _signal.set_wakeup_fd
+# One that no program uses, that nothing happens by where nobody handles it, and that debuggers let through.
+NUDGE = int(_signal.SIGURG)
 
 
 def on_signal(sig, frame):
+    S.heard += 1
     if S.child:
         handler = handlers.get(sig)
         return handler(sig, frame) if callable(handler) else None
@@ -35,6 +44,15 @@ def on_signal(sig, frame):
         S.loop.call_soon_threadsafe(int)
     else:
         return handlers[sig](sig, frame)
+
+
+def on_nudge(sig, frame):
+    S.nudged = True
+    # A signal that came in the last instructions before user code went on.
+    if due and S.running and not S.idle and not S.child:
+        sig = due.popleft()
+        if callable(handlers.get(sig)):
+            on_signal(sig, frame)
 
 
 default_int = _signal.default_int_handler
@@ -84,7 +102,18 @@ def signal(signum, handler):
 def getsignal(signalnum):
     """Return the current action for the given signal."""
     now = real_getsignal(signalnum)
+    if now is on_nudge:
+        return _signal.SIG_DFL
     return handlers.get(int(signalnum)) if now is on_signal else now
+
+
+def set_wakeup_fd(fd, *, warn_on_full_buffer=True):
+    """Sets the fd to be written to (with the signal number) when a signal comes in."""
+    # Python looks whether it will do, and who asks. What comes then is passed on by the helper thread, which must hear it too.
+    real_set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    real_set_wakeup_fd(WAKE_W, warn_on_full_buffer=False)
+    was, S.wakeup = S.wakeup, fd
+    return was
 
 
 def settled():

@@ -63,9 +63,13 @@ def begin():
     builtins.display = display
     for module in (posix, os):
         module.write, module.system, module._exit, module.abort = user_write, user_system, user_exit, user_abort
-    _signal.signal, _signal.getsignal = signal, getsignal
+    _signal.signal, _signal.getsignal, _signal.set_wakeup_fd = signal, getsignal, set_wakeup_fd
+    if 'signal' in modules:
+        modules['signal'].set_wakeup_fd = set_wakeup_fd
     real_signal(SIGINT, on_signal)
-    _signal.set_wakeup_fd(WAKE_W, warn_on_full_buffer=False)
+    if real_getsignal(NUDGE) == _signal.SIG_DFL:
+        real_signal(NUDGE, on_nudge)
+    real_set_wakeup_fd(WAKE_W, warn_on_full_buffer=False)
     posix.register_at_fork(after_in_child=in_child)
     sys.meta_path.insert(0, Watcher())
     if 'linecache' in modules:

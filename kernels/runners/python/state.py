@@ -74,7 +74,7 @@ FD2 = high(2, 900)
 class State:
     __slots__ = ('crit', 'idle', 'waiting', 'running', 'parked', 'n', 'child', 'owner', 'size', 'sent_at', 'flood', 'native',
                  'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted', 'kept',
-                 'stdin_closed')
+                 'stdin_closed', 'heard', 'nudged', 'wakeup')
 
 
 S = State()
@@ -103,6 +103,9 @@ S.trace = None      # the user's trace and profile functions, between evals
 S.interrupted = False
 S.kept = 0          # characters in `sources`, about
 S.stdin_closed = False
+S.heard = 0         # signals whose handlers were run
+S.nudged = True     # ... and those that came before the last nudge were
+S.wakeup = -1       # the user's own wakeup descriptor
 
 BUFFER = bytearray(65536)
 VIEW = memoryview(BUFFER)

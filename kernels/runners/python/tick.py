@@ -15,14 +15,23 @@ HELPER_POLL.register(WAKE_R, select.POLLIN)
 def helper():
     idle_since = monotonic()
     timeout = None
+    told = 0        # signals that have come, of which `S.heard` have been handled
+    patience = 2    # how long the next nudge waits, in milliseconds
     while True:
+        nudge = False
         try:
             for fd, _ in HELPER_POLL.poll(timeout):
+                if S.nudged and patience > 2:
+                    # All that came before the nudge has been handled, even where two in one instant were handled as one.
+                    told, patience = S.heard, 2
                 if fd != WAKE_R:
                     # The supervisor is gone, or user code has closed the channel: nobody will ever hear of this process.
                     posix.killpg(0, 9) if posix.getpgrp() == PID else posix.kill(PID, 9)
-                os_read(WAKE_R, 512)
+                told += pass_on(os_read(WAKE_R, 512))
                 idle_since = monotonic()
+                break
+            else:
+                nudge = True
         except BlockingIOError:
             pass
         now = monotonic()
@@ -40,9 +49,29 @@ def helper():
             flush()
         except BaseException:
             pass
-        # An interrupt that came in the last instructions before user code went on.
-        if due and S.running and not S.crit and not S.waiting:
-            pthread_kill(MAIN, due.popleft())
+        if told < S.heard or S.nudged and patience > 2:
+            told, patience = S.heard, 2
+        if told > S.heard or due and S.running and (S.waiting or not S.crit):
+            if real_getsignal(NUDGE) is not on_nudge:
+                # The user has a use for it, so there are no nudges.
+                told = S.heard
+                continue
+            if nudge:
+                patience = min(patience * 2, 1000)
+                S.nudged = False
+                pthread_kill(MAIN, NUDGE)
+            timeout = patience if timeout is None else min(patience, timeout)
+
+
+def pass_on(signals):
+    """What was written into the wake pipe: how many signals, which the user's own wakeup descriptor gets as well."""
+    signals = signals.translate(None, b'w')
+    if signals and S.wakeup >= 0:
+        try:
+            os_write(S.wakeup, signals)
+        except OSError:
+            pass
+    return len(signals) - signals.count(NUDGE)
 
 
 def wake():

@@ -9,8 +9,6 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-/// When a session interrupts once more.
-const AGAIN: Duration = Duration::from_secs(2);
 /// Only so that a broken kernel fails a test instead of stopping the run; no test depends on it.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -20,10 +18,6 @@ pub struct Driver {
     pub info: KernelInfo,
     pub n: u64,
     fences: u32,
-    /// An interrupt was sent and its eval has not ended.
-    interrupting: bool,
-    /// Second interrupts that were needed.
-    agains: u32,
 }
 
 /// All that came between a submission and its end.
@@ -144,7 +138,7 @@ impl Driver {
             let _inside = runtime.enter();
             launch(how).unwrap()
         };
-        let mut this = Self { runtime, kernel, info: KernelInfo::default(), n: 0, fences: 0, interrupting: false, agains: 0 };
+        let mut this = Self { runtime, kernel, info: KernelInfo::default(), n: 0, fences: 0 };
         match this.next() {
             KernelEvent::Ready(info) => this.info = info,
             KernelEvent::Died(death) => return Err(death),
@@ -156,28 +150,9 @@ impl Driver {
     /// The next event.
     #[track_caller]
     pub fn next(&mut self) -> KernelEvent {
-        if self.interrupting {
-            if let Some(event) = self.within(AGAIN) {
-                return event;
-            }
-            // As a session does it: Python takes a signal that comes in the instant before a call blocks, and looks at it only
-            // when the call returns, which the next signal makes it do.
-            // The instant is rare. A kernel that needs it twice loses interrupts.
-            self.agains += 1;
-            assert!(self.agains <= 1, "two interrupts of this kernel were lost");
-            self.send(KernelCommand::Interrupt(Step::Again));
-        }
-        self.within(PATIENCE).expect("an event comes")
-    }
-
-    fn within(&mut self, patience: Duration) -> Option<KernelEvent> {
         let kernel = &mut self.kernel;
-        let next = async { tokio::time::timeout(patience, poll_fn(|cx| kernel.poll_event(cx))).await };
-        let event = self.runtime.block_on(next).ok();
-        if matches!(event, Some(KernelEvent::Done(_) | KernelEvent::Died(_))) {
-            self.interrupting = false;
-        }
-        event
+        let next = async { tokio::time::timeout(PATIENCE, poll_fn(|cx| kernel.poll_event(cx))).await };
+        self.runtime.block_on(next).expect("an event comes")
     }
 
     /// Whether there is no event now.
@@ -275,7 +250,6 @@ impl Driver {
     }
 
     pub fn interrupt(&mut self) {
-        self.interrupting = true;
         self.send(KernelCommand::Interrupt(Step::Interrupt));
     }
 
