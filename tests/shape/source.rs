@@ -25,7 +25,7 @@ impl File {
         let first = self.path.split('/').next().unwrap_or_default();
         self.path.contains("/tests/")
             || self.path.ends_with("/tests.rs")
-            || ["tests", "fuzz"].contains(&first)
+            || ["tests", "benches", "fuzz"].contains(&first)
             || self.path.contains("/benches/")
     }
 

@@ -1,0 +1,117 @@
+//! What everything is measured against: a raw pipe to the smallest Python that does the same.
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+const CODE: &str = include_str!("floor.py");
+/// Bytes read at once, as the client library does.
+const READ: usize = 64 * 1024;
+
+/// How the child runs what it is sent.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// An expression, for its value.
+    Eval,
+    /// Statements.
+    Exec,
+}
+
+pub(crate) struct Floor {
+    child: Child,
+    to: Option<ChildStdin>,
+    from: ChildStdout,
+    read: Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Floor {
+    pub(crate) fn start(python: &str) -> Self {
+        let mut command = Command::new(python);
+        command.args(["-c", CODE]).env_remove("PYTHONUNBUFFERED").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the floor needs a Python");
+        let (to, from) = (child.stdin.take(), child.stdout.take().unwrap());
+        let mut floor = Self { child, to, from, read: vec![0; READ], at: 0, end: 0 };
+        assert_eq!(floor.ask(Run::Eval, "1+1"), "2");
+        floor
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        self.to.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn ask(&mut self, run: Run, code: &str) -> String {
+        self.say(&request(run, code));
+        self.answer(&mut |_| ())
+    }
+
+    /// The next answer, and what is printed before it.
+    pub(crate) fn answer(&mut self, printed: &mut dyn FnMut(&[u8])) -> String {
+        loop {
+            let [kind, length @ ..] = self.head();
+            let mut left = u32::from_le_bytes(length) as usize;
+            let mut answer = Vec::new();
+            while left > 0 {
+                let piece = self.some(left);
+                left -= piece.len();
+                if kind == b'o' { printed(piece) } else { answer.extend_from_slice(piece) }
+            }
+            if kind == b'a' {
+                return String::from_utf8(answer).unwrap();
+            }
+        }
+    }
+
+    /// Reads until these bytes were read: for a child whose frames an interrupt may have cut.
+    pub(crate) fn until(&mut self, last: &[u8]) {
+        let mut tail = Vec::new();
+        while !tail.ends_with(last) {
+            let piece = self.some(READ);
+            tail.extend_from_slice(&piece[piece.len().saturating_sub(last.len())..]);
+            tail.drain(..tail.len().saturating_sub(2 * last.len()));
+        }
+    }
+
+    fn head(&mut self) -> [u8; 5] {
+        let mut head = [0; 5];
+        let mut have = 0;
+        while have < head.len() {
+            let piece = self.some(head.len() - have);
+            head[have..have + piece.len()].copy_from_slice(piece);
+            have += piece.len();
+        }
+        head
+    }
+
+    /// At most so many of the bytes that come next.
+    fn some(&mut self, most: usize) -> &[u8] {
+        if self.at == self.end {
+            self.at = 0;
+            self.end = self.from.read(&mut self.read).unwrap();
+            assert!(self.end > 0, "the floor's child has ended");
+        }
+        let from = self.at;
+        self.at = self.end.min(from + most);
+        &self.read[from..self.at]
+    }
+}
+
+impl Drop for Floor {
+    /// At the end of its input it ends; where it is in the middle of something, it is ended.
+    fn drop(&mut self) {
+        self.to = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn request(run: Run, code: &str) -> Vec<u8> {
+    let mut bytes = vec![if matches!(run, Run::Eval) { b'e' } else { b'x' }];
+    bytes.extend_from_slice(&u32::try_from(code.len()).unwrap().to_le_bytes());
+    bytes.extend_from_slice(code.as_bytes());
+    bytes
+}

@@ -1,0 +1,89 @@
+//! What Rialto costs, end to end: the built binary, a real Python, the client library. Each figure stands beside a floor measured in
+//! the same run, a raw pipe to the smallest Python that does the same (`floor.py`): what the machine does meanwhile hits both.
+//!
+//! `scripts/bench`, or `cargo bench --bench end_to_end -- [WORK...] [--quick] [--rounds N] [--json] [--write]`. Without
+//! optimisation (`cargo test --bench end_to_end`) it only tries that everything runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr, missing_docs, dead_code)]
+
+mod figures;
+mod floor;
+mod place;
+
+mod processes;
+mod rows;
+mod table;
+
+use clap::{Parser, ValueEnum};
+use place::Place;
+use rows::{Amount, Work};
+use std::path::Path;
+use std::process::Command;
+
+/// Measures, and prints a table.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure; all of it without this.
+    work: Vec<Work>,
+    /// Less of everything: within a minute.
+    #[arg(long)]
+    quick: bool,
+    /// So many rounds of each.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// JSON on stdout.
+    #[arg(long)]
+    json: bool,
+    /// Renew the table of docs/performance.md.
+    #[arg(long)]
+    write: bool,
+    /// What `cargo bench` says to every benchmark, and `cargo test` does not.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let amount = match (arguments.bench, arguments.quick) {
+        (false, _) => Amount::Smoke,
+        (true, true) => Amount::Quick,
+        (true, false) => Amount::Full,
+    };
+    assert!(arguments.bench || !arguments.write, "what is built without optimisation is not written down");
+    table::check();
+    let mut works = arguments.work;
+    if works.is_empty() {
+        works = Work::value_variants().to_vec();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut rows = Vec::new();
+    let mut python = String::new();
+    for work in works {
+        eprintln!("measuring {work:?}; load {}", load());
+        // Each in a place of its own: what one leaves behind is not the next one's.
+        let mut place = Place::new();
+        python.clone_from(&place.python);
+        rows.extend(runtime.block_on(work.measure(&mut place, amount, arguments.rounds)));
+    }
+    let machine = machine(&python);
+    if arguments.json {
+        println!("{}", table::json(&rows, &machine));
+    } else {
+        println!("{}{machine}", table::aligned(&rows));
+    }
+    if arguments.write {
+        table::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"), &rows, &machine);
+    }
+}
+
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn machine(python: &str) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let code = "import sys; print('Python %d.%d' % sys.version_info[:2], end='')";
+    let said = Command::new(python).args(["-c", code]).output().unwrap().stdout;
+    format!("{cores} shared cores, {}", String::from_utf8_lossy(&said))
+}
