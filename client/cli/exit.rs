@@ -57,6 +57,11 @@ impl Failure {
         Self { text: format!("{}; {advice}", self.text), ..self }
     }
 
+    /// The sentence, for who goes on all the same.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn internal(text: String) -> Self {
         Self::new(DIED, text)
     }

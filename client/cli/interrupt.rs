@@ -76,6 +76,12 @@ fn plan(args: &InterruptArgs) -> Escalate {
     }
 }
 
+/// What became of an interrupt, in words.
+pub(crate) fn sentence(answer: &InterruptAnswer, name: &str, eval: &str, wait: Duration) -> String {
+    let args = InterruptArgs { session: name.to_owned(), eval: None, force_after: None, wait };
+    said(answer, name, eval, &args).1
+}
+
 fn said(answer: &InterruptAnswer, name: &str, eval: &str, args: &InterruptArgs) -> (u8, String) {
     let died = answer.outcome == Some(rialto_client::protocol::Outcome::Died);
     let wait = args.wait.as_secs_f64();

@@ -21,15 +21,16 @@ use rialto_client::{Incoming, Session, Start};
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 use std::time::Duration;
 use stored::Stored;
+pub(crate) use strip::Strip;
 use tokio::signal::unix::{SignalKind, signal};
-use transcript::Transcript;
+pub(crate) use transcript::Transcript;
 
 /// Between two looks whether somebody came back to a session without a supervisor.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// What a history is made of.
 #[derive(Debug)]
-enum Item {
+pub(crate) enum Item {
     Event(Box<Record>),
     Gap(Gap),
     Rewound(Rewound),

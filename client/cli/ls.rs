@@ -17,17 +17,32 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) async fn run(place: &PlaceArgs, args: &LsArgs) -> Result<u8, Failure> {
     let place = Place::of(place)?;
     let all = place.list().await?.sessions;
-    let count = all.len();
-    let mut shown: Vec<Listed> = all.into_iter().filter(|listed| args.all || listed.state != "ended").collect();
-    shown.sort_by_key(|listed| std::cmp::Reverse(listed.created_ms));
     if args.json {
+        let shown = chosen(all, args.all);
         let mut out = std::io::stdout().lock();
         for listed in &shown {
             serde_json::to_writer(&mut out, listed).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
         }
         out.flush()?;
-    } else if !shown.is_empty() {
+        return Ok(0);
+    }
+    show(all, args.all)?;
+    Ok(0)
+}
+
+/// Those to be shown, the newest first.
+fn chosen(all: Vec<Listed>, ended: bool) -> Vec<Listed> {
+    let mut shown: Vec<Listed> = all.into_iter().filter(|listed| ended || listed.state != "ended").collect();
+    shown.sort_by_key(|listed| std::cmp::Reverse(listed.created_ms));
+    shown
+}
+
+/// Prints sessions as a table.
+pub(crate) fn show(all: Vec<Listed>, ended: bool) -> Result<(), Failure> {
+    let count = all.len();
+    let shown = chosen(all, ended);
+    if !shown.is_empty() {
         let (now, home) = (now_ms(), std::env::var("HOME").unwrap_or_default());
         let mut table = table(&HEADER);
         for listed in &shown {
@@ -44,7 +59,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &LsArgs) -> Result<u8, Failure>
         (0, hidden) => paint::talk(&format!("no living sessions here; {hidden} that ended: rialto ls -a")),
         _ => {}
     }
-    Ok(0)
+    Ok(())
 }
 
 /// A table without lines, as wide as its contents: in a pipe, columns are columns and nothing is wrapped.

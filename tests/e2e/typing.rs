@@ -186,7 +186,7 @@ fn what_begins_with_a_colon_is_for_the_terminal() {
     t.type_line("x = 1");
     t.shows(&[">>> x = 1", ">>>"]);
     t.type_line(":help");
-    t.wait_for(":quit!        end the session and its kernel");
+    t.wait_for("end the session and its kernel; asks nothing");
     t.type_line(":nothing");
     t.shows(&[":nothing is no command; :help lists them", ">>>"]);
     t.type_line(":restart");

@@ -4,7 +4,7 @@
 
 /// One stream's place in an escape sequence, kept from one run of output to the next.
 #[derive(Debug, Default)]
-pub(super) struct Strip {
+pub(crate) struct Strip {
     state: State,
     /// A sequence that may turn out to be harmless.
     held: String,
@@ -31,7 +31,7 @@ const LONGEST: usize = 64;
 
 impl Strip {
     /// Appends what is safe of `text`.
-    pub(super) fn clean(&mut self, text: &str, out: &mut String) {
+    pub(crate) fn clean(&mut self, text: &str, out: &mut String) {
         for c in text.chars() {
             self.state = match (self.state, c) {
                 // A sequence is broken off by these, wherever it is.

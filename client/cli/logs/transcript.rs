@@ -12,7 +12,7 @@ use rialto_client::protocol::{Bundle, EvalNumber, Outcome, Stream};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Result, Write};
 
-pub(super) struct Transcript<W: Write> {
+pub(crate) struct Transcript<W: Write> {
     out: BufWriter<W>,
     terminal: bool,
     colour: bool,
@@ -29,18 +29,18 @@ pub(super) struct Transcript<W: Write> {
 }
 
 impl<W: Write> Transcript<W> {
-    pub(super) fn new(terminal: bool, colour: bool, out: W) -> Self {
+    pub(crate) fn new(terminal: bool, colour: bool, out: W) -> Self {
         let out = BufWriter::with_capacity(64 * 1024, out);
         let (waiting, date) = (BTreeMap::new(), String::new());
         Self { out, terminal, colour, midline: false, waiting, date, streams: Default::default(), behind: None }
     }
 
-    pub(super) fn flush(&mut self) -> Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<()> {
         self.out.flush()
     }
 
     /// Shows what still waits.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self) -> Result<()> {
         self.fresh_line()?;
         for (_, (accepted, wall_ms)) in std::mem::take(&mut self.waiting) {
             self.header(&accepted, wall_ms, " (waits)")?;
@@ -48,7 +48,7 @@ impl<W: Write> Transcript<W> {
         self.flush()
     }
 
-    pub(super) fn item(&mut self, item: &Item) -> Result<()> {
+    pub(crate) fn item(&mut self, item: &Item) -> Result<()> {
         match item {
             Item::Event(record) => self.event(record),
             Item::Gap(gap) if gap.from == gap.to => self.note(&format!("... event {} is no longer kept", gap.from)),
@@ -243,6 +243,14 @@ impl<W: Write> Transcript<W> {
 
     fn fresh_line(&mut self) -> Result<()> {
         if std::mem::take(&mut self.midline) { self.out.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
+impl Transcript<Vec<u8>> {
+    /// What was written since the last time.
+    pub(crate) fn take(&mut self) -> Result<Vec<u8>> {
+        self.out.flush()?;
+        Ok(std::mem::take(self.out.get_mut()))
     }
 }
 

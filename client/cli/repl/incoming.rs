@@ -228,6 +228,11 @@ impl Repl {
             let _ = waiting.try_send(found);
             return Ok(());
         }
+        if let Some(n) = self.interrupting.remove(&ticket) {
+            let text = self.verdict(n, &answer);
+            self.aside(&text).await;
+            return Ok(());
+        }
         if self.judging == Some(ticket) {
             self.judging = None;
             if matches!(self.doing, Doing::Judging(_)) {

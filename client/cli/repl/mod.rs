@@ -6,6 +6,7 @@ mod commands;
 mod editor;
 mod guess;
 mod incoming;
+mod replay;
 mod resume;
 
 use crate::args::{PlaceArgs, ReplArgs};
@@ -16,11 +17,13 @@ use crate::{paint, reach, target};
 use editor::{Completing, Keyboard, Kind, Read, Typed};
 use incoming::Others;
 use rialto_client::protocol::event::Asked;
+use rialto_client::protocol::event::Who;
 use rialto_client::protocol::kernel::Completeness;
 use rialto_client::protocol::message::{At, Input, Interrupt, Open, Submit};
-use rialto_client::protocol::{ClientId, EvalId, EvalNumber, Message, Seq};
+use rialto_client::protocol::{ClientId, Cursor, EvalId, EvalNumber, Message, Seq};
 use rialto_client::{Options, Session, Start, Ticket};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -48,19 +51,13 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
 /// A session in the terminal, wherever it came from.
 pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> Result<u8, Failure> {
     let client = rialto_client::client_id()?;
-    let id = place.home().and_then(|home| home.resolve(&open.session).ok());
-    let seen = id.as_ref().and_then(|id| resume::seen(place.home()?, id));
-    let mut options = Options::new(client, label);
-    options.start = match (&id, seen) {
-        (_, Some(cursor)) => Start::After(Some(cursor)),
-        (None, None) if place.home().is_some() => Start::After(None),
-        _ => Start::Tail(TAIL),
-    };
-    let session = place.open_with(open, options);
+    let (session, away) = handle(place, open, label, client);
     let history = place.home().map(|home| home.state().join("history"));
-    let keyboard = Keyboard::start(history)?;
+    let keyboard = Keyboard::start(history.clone())?;
     let mut repl = Repl {
         session,
+        place: place.clone(),
+        label: label.to_owned(),
         keyboard,
         screen: Screen::new(),
         me: client,
@@ -71,16 +68,33 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> 
         catching_up: 0,
         asked: Vec::new(),
         completing: BTreeMap::new(),
+        interrupting: BTreeMap::new(),
         judging: None,
         ask_again: None,
         interrupts: 0,
         outcome: 0,
+        away: (away, 0),
+        typed_before: history,
+        connected: std::time::Instant::now(),
     };
-    repl.greet(place).await?;
-    let outcome = repl.go(place).await;
+    repl.greet().await?;
+    let outcome = repl.go().await;
     let Repl { session, .. } = repl;
     session.leave().await;
     outcome
+}
+
+/// A handle that goes on where a terminal of this user last looked, and that place.
+fn handle(place: &Place, open: Open, label: &str, client: ClientId) -> (Session, Option<Cursor>) {
+    let id = place.home().and_then(|home| home.resolve(&open.session).ok());
+    let seen = id.as_ref().and_then(|id| resume::seen(place.home()?, id));
+    let mut options = Options::new(client, label);
+    options.start = match (&id, seen) {
+        (_, Some(cursor)) => Start::After(Some(cursor)),
+        (None, None) if place.home().is_some() => Start::After(None),
+        _ => Start::Tail(TAIL),
+    };
+    (place.open_with(open, options), seen)
 }
 
 /// What the terminal is busy with.
@@ -94,10 +108,14 @@ enum Doing {
     Judging(Instant),
     /// Our eval runs, or waits for its turn.
     Running(EvalId, Option<EvalNumber>),
+    /// Asked whether the text of an eval is to be removed.
+    Redacting(EvalId, EvalNumber),
 }
 
 struct Repl {
     session: Session,
+    place: Place,
+    label: String,
     keyboard: Keyboard,
     screen: Screen,
     me: ClientId,
@@ -115,21 +133,33 @@ struct Repl {
     ask_again: Option<Instant>,
     interrupts: u32,
     outcome: u8,
+    /// Interrupts asked for by a command, and the evals they name.
+    interrupting: BTreeMap<Ticket, EvalNumber>,
+    /// What happened after this event and up to that one, happened while nobody of this user looked.
+    away: (Option<Cursor>, Seq),
+    /// Where what is typed is kept.
+    typed_before: Option<PathBuf>,
+    /// Since when there is a link.
+    connected: std::time::Instant,
 }
 
 /// Goes on, or is over.
 enum Next {
     On,
     Over,
+    /// On, in another session.
+    Attach(String),
 }
 
 impl Repl {
     /// Says where we are, and who else is.
-    async fn greet(&mut self, place: &Place) -> Result<(), Failure> {
+    async fn greet(&mut self) -> Result<(), Failure> {
         let connected = reach::first(&mut self.session).await?;
         let greeted = &connected.greeted;
         self.name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
         self.catching_up = connected.attached.as_ref().map_or(0, |a| a.head);
+        self.away.1 = self.catching_up;
+        self.connected = std::time::Instant::now();
         let status = self.session.status().await?;
         let others: Vec<String> = status
             .clients
@@ -138,7 +168,7 @@ impl Repl {
             .map(|w| if w.label.is_empty() { w.principal.clone() } else { format!("{}/{}", w.principal, w.label) })
             .collect();
         let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
-        let how = if place.made() || status.evals == 0 && place.home().is_none() {
+        let how = if self.place.made() || status.evals == 0 && self.place.home().is_none() {
             format!("new session {}", self.name)
         } else {
             let evals = if status.evals == 1 { "1 eval".to_owned() } else { format!("{} evals", status.evals) };
@@ -157,7 +187,7 @@ impl Repl {
         Ok(())
     }
 
-    async fn go(&mut self, place: &Place) -> Result<u8, Failure> {
+    async fn go(&mut self) -> Result<u8, Failure> {
         let mut sigint = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -183,19 +213,26 @@ impl Repl {
                     Next::On
                 }
             };
-            if matches!(next, Next::Over) {
-                break;
+            match next {
+                Next::On => {}
+                Next::Over => break,
+                Next::Attach(session) => Box::pin(self.attach(&session)).await?,
             }
         }
-        self.say_goodbye(place);
+        self.say_goodbye();
         Ok(self.outcome)
     }
 
-    fn say_goodbye(&mut self, place: &Place) {
+    fn say_goodbye(&mut self) {
         let _ = self.screen.fresh_line();
-        if let (Some(home), Some(id), Some(cursor)) = (place.home(), self.session.id(), self.session.cursor()) {
+        if let (Some(home), Some(id), Some(cursor)) = (self.place.home(), self.session.id(), self.session.cursor()) {
             resume::note(home, id, cursor);
         }
+    }
+
+    /// Whoever did something, as this person knows them.
+    fn author(&self, who: &Who) -> String {
+        if who.client == Some(self.me) { "you".to_owned() } else { commands::named(who) }
     }
 
     fn caught_up(&self) -> bool {
@@ -233,6 +270,7 @@ impl Repl {
                 paint::talk(&format!("detached from {}; it lives on.{left} Come back with: rialto {}", self.name, self.name));
                 return Ok(Next::Over);
             }
+            (typed, Doing::Redacting(eval, n)) => self.redact_or_not(&typed, eval, n)?,
             // What the program reads.
             (Typed::Line(line), Doing::Reading(_)) => self.answer(line.into_bytes(), false)?,
             (Typed::Eof, Doing::Reading(_)) => self.answer(Vec::new(), true)?,
@@ -307,6 +345,10 @@ impl Repl {
         let code = std::mem::take(&mut self.entry);
         let code = code.trim_end();
         self.keyboard.remember(code);
+        self.run_code(code)
+    }
+
+    fn run_code(&mut self, code: &str) -> Result<(), Failure> {
         let eval = rialto_client::eval_id()?;
         let submit = Submit {
             re: 0,

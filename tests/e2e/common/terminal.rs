@@ -35,8 +35,9 @@ impl<'w> Terminal<'w> {
         command
     }
 
+    /// What tmux itself is told.
     #[track_caller]
-    fn tmux(&self, arguments: &[&str]) -> String {
+    pub(crate) fn tmux(&self, arguments: &[&str]) -> String {
         let output = self.command().args(arguments).output().expect("tmux is there");
         assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -95,6 +96,12 @@ impl<'w> Terminal<'w> {
     pub(crate) fn wait_for(&self, text: &str) {
         let seen = || self.screen().contains(text).then_some(());
         until_or(&format!("{text:?}"), seen, || format!("the screen\n{}", self.screen()));
+    }
+
+    /// What is on tmux's clipboard; nothing where nothing was put there.
+    pub(crate) fn buffer(&self) -> String {
+        let output = self.command().arg("show-buffer").output().expect("tmux is there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// What runs in front in this terminal, by its process.

@@ -1,0 +1,84 @@
+//! What begins with a colon: said to the terminal, not to the kernel. One file per group of commands; `table.rs` lists them.
+
+mod export;
+mod help;
+mod keep;
+mod pager;
+mod past;
+mod running;
+mod sessions;
+mod table;
+pub(super) mod text;
+
+pub(super) use sessions::named;
+
+use super::{Next, Repl};
+use crate::exit::Failure;
+use crate::paint;
+use table::Verb;
+
+impl Repl {
+    /// Carries out a command. What goes wrong with one is said, and the session goes on.
+    pub(super) async fn command(&mut self, line: &str) -> Result<Next, Failure> {
+        let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let Some(command) = table::find(name) else {
+            self.say(&help::unknown(name))?;
+            return Ok(Next::On);
+        };
+        // In a box: the loop that waits for keys need not carry the largest of them along.
+        let done = Box::pin(self.carry_out(command.verb, rest.trim())).await;
+        self.screen.flush()?;
+        done.or_else(|why| {
+            paint::talk(why.text());
+            Ok(Next::On)
+        })
+    }
+
+    async fn carry_out(&mut self, verb: Verb, rest: &str) -> Result<Next, Failure> {
+        match verb {
+            Verb::Help => self.help(rest)?,
+            Verb::Sessions => self.sessions().await?,
+            Verb::Kernels => self.kernels()?,
+            Verb::Attach => return Ok(Next::Attach(rest.to_owned())),
+            Verb::Restart => self.restart().await?,
+            Verb::Interrupt => self.interrupt(rest).await?,
+            Verb::Who => self.who().await?,
+            Verb::Stats => self.stats().await?,
+            Verb::History => self.history(rest).await?,
+            Verb::Tail => self.tail(rest).await?,
+            Verb::More => self.more(rest).await?,
+            Verb::Replay => self.replay(rest).await?,
+            Verb::Redact => self.redact(rest).await?,
+            Verb::Save => self.save(rest).await?,
+            Verb::Load => {
+                let code = self.load(rest)?;
+                self.run_code(&code)?;
+            }
+            Verb::Copy => self.copy(rest).await?,
+            Verb::Export => self.export(rest).await?,
+            Verb::Quit => {
+                self.say("Ctrl-D (or :detach) leaves and everything lives on; :quit! ends the session and its kernel")?
+            }
+            Verb::Detach => return Ok(Next::Over),
+            Verb::End => {
+                self.end().await?;
+                return Ok(Next::Over);
+            }
+        }
+        Ok(Next::On)
+    }
+
+    fn help(&mut self, rest: &str) -> Result<(), Failure> {
+        if rest.is_empty() {
+            return self.say(&help::all());
+        }
+        let name = rest.trim_start_matches(':');
+        let text = table::find(name).map_or_else(|| help::unknown(name), help::one);
+        self.say(&text)
+    }
+
+    /// Says something that was asked for.
+    pub(super) fn say(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(self.screen.line(text)?)
+    }
+}

@@ -1,0 +1,78 @@
+//! What sessions there are, who is in this one, a fresh kernel for it.
+
+use crate::exit::Failure;
+use crate::repl::incoming::Others;
+use crate::repl::replay::stoppable;
+use crate::repl::{Repl, handle};
+use crate::{args, kernels, ls, paint, target};
+use rialto_client::protocol::event::Who;
+
+impl Repl {
+    pub(super) async fn sessions(&mut self) -> Result<(), Failure> {
+        let listing = stoppable(async { Ok(self.place.list().await?) }).await?;
+        ls::show(listing.sessions, false)?;
+        Ok(())
+    }
+
+    pub(super) fn kernels(&self) -> Result<(), Failure> {
+        kernels::run(&args::KernelsArgs { json: false }).map(|_| ())
+    }
+
+    pub(super) async fn who(&mut self) -> Result<(), Failure> {
+        let status = stoppable(async { Ok(self.session.status().await?) }).await?;
+        let running = match (status.running, status.running_ms) {
+            (Some(n), Some(ms)) => format!("running #{n} for {}", ls::duration(ms)),
+            (Some(n), None) => format!("running #{n}"),
+            (None, _) => status.state.clone(),
+        };
+        self.say(&format!("{}: {running}, {} waiting", self.name, status.queued))?;
+        for who in status.clients.iter().filter(|who| who.label != "replay") {
+            let you = if who.client == Some(self.me) { " (you)" } else { "" };
+            self.say(&format!("  {}{you}", named(who)))?;
+        }
+        Ok(())
+    }
+
+    /// Leaves this session for another one. Where that cannot be reached, this one stays.
+    pub(in crate::repl) async fn attach(&mut self, which: &str) -> Result<(), Failure> {
+        if which.is_empty() {
+            return self.say("which one? :sessions lists them, as in :attach work");
+        }
+        let (session, away) = handle(&self.place, target::existing(which), &self.label, self.me);
+        let before = std::mem::replace(&mut self.session, session);
+        let was = (std::mem::replace(&mut self.away, (away, 0)), self.name.clone(), self.catching_up);
+        match stoppable(self.greet()).await {
+            Ok(()) => {
+                let unreached = std::mem::replace(&mut self.session, before);
+                self.say_goodbye();
+                let before = std::mem::replace(&mut self.session, unreached);
+                before.leave().await;
+                self.others = Others::default();
+                self.asked.clear();
+                self.interrupting.clear();
+            }
+            Err(why) => {
+                self.session = before;
+                (self.away, self.name, self.catching_up) = was;
+                paint::talk(&format!("still in {}: {}", self.name, why.text()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn restart(&mut self) -> Result<(), Failure> {
+        // The events say the rest.
+        stoppable(async { Ok(self.session.restart().await?) }).await.map(|_| ())
+    }
+
+    pub(super) async fn end(&mut self) -> Result<(), Failure> {
+        stoppable(async { Ok(self.session.kill().await?) }).await?;
+        self.say(&format!("ended {}", self.name))
+    }
+}
+
+/// Whoever did something, in short.
+pub(in crate::repl) fn named(who: &Who) -> String {
+    let text = if who.label.is_empty() { who.principal.clone() } else { format!("{} {}", who.principal, who.label) };
+    ls::plain(&text)
+}

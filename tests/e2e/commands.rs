@@ -1,0 +1,199 @@
+//! What begins with a colon, typed in a real terminal.
+
+use crate::common::{Terminal, World};
+use serde_json::Value;
+
+fn prompt(world: &World) -> Terminal<'_> {
+    let t = Terminal::open(world, "clear; rialto work");
+    t.wait_for("session work");
+    t.shows(&[">>>"]);
+    t
+}
+
+/// Runs this at the prompt, which comes back.
+fn run(t: &Terminal<'_>, line: &str) {
+    t.type_line("clear_screen_first = None");
+    t.keys(&["C-l"]);
+    t.type_line(line);
+    t.shows(&[">>>"]);
+}
+
+#[test]
+fn help_lists_what_there_is_and_names_what_was_meant() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line(":help");
+    for text in ["Sessions", ":export FILE", ":save 12 plot.png", ":help COMMAND says more."] {
+        t.wait_for(text);
+    }
+    t.type_line(":help attach");
+    t.wait_for("It never makes a session");
+    t.type_line(":exprot x.md");
+    t.shows(&[":exprot is no command; did you mean :export? :help lists them", ">>>"]);
+    t.type_line(":quit");
+    t.wait_for("Ctrl-D (or :detach) leaves and everything lives on; :quit! ends the session and its kernel");
+}
+
+#[test]
+fn another_session_is_a_command_away() {
+    let world = World::new();
+    world.session("other", "where = 'other'");
+    let t = prompt(&world);
+    t.type_line("where = 'work'");
+    t.shows(&[">>>"]);
+    t.type_line(":sessions");
+    t.wait_for("SESSION");
+    t.wait_for("other");
+    t.type_line(":attach nowhere");
+    t.wait_for("still in work: no session is named \"nowhere\"");
+    t.type_line("where");
+    t.shows(&["'work'", ">>>"]);
+    t.type_line(":attach other");
+    t.wait_for("resumed session other, 1 eval so far");
+    t.type_line("where");
+    t.shows(&["'other'", ">>>"]);
+    t.type_line(":attach work");
+    t.wait_for("resumed session work");
+    t.type_line("where");
+    t.shows(&["'work'", ">>>"]);
+    t.keys(&["C-d"]);
+    t.wait_for("detached from work");
+}
+
+const SHOWS: &str = "class Shows:\n    def _repr_mimebundle_(self, **_):\n        return {'text/plain': 'a figure', 'image/png': b'\\x89PNG', 'text/html': '<b>a figure</b>'}\n";
+
+#[test]
+fn what_an_eval_showed_goes_into_a_file_of_the_form_its_name_says() {
+    let world = World::new();
+    world.session("work", SHOWS);
+    let t = prompt(&world);
+    t.type_line("print('first'); Shows()");
+    t.shows(&[">>>"]);
+    t.type_line(":save 2 plot.png");
+    t.wait_for("wrote plot.png");
+    t.type_line(":save 2 plot.html");
+    t.wait_for("wrote plot.html");
+    t.type_line(":save 2");
+    t.wait_for("wrote work-2.png");
+    t.type_line(":save 2 plot.html");
+    t.wait_for("plot.html is there already; it is left alone");
+    t.type_line(":save 2.2 x.png");
+    t.wait_for("#2 has shown 1 things");
+    t.type_line(":save 9");
+    t.shows(&[">>>"]);
+    let read = |name: &str| std::fs::read(world.project().join(name)).unwrap();
+    assert_eq!(read("plot.png"), b"\x89PNG");
+    assert_eq!(read("work-2.png"), b"\x89PNG");
+    assert_eq!(read("plot.html"), b"<b>a figure</b>");
+    assert!(!world.project().join("x.png").exists());
+}
+
+#[test]
+fn a_session_becomes_a_notebook_a_page_a_program_and_a_transcript() {
+    let world = World::new();
+    world.session("work", SHOWS);
+    world.session("work", "import sys; print('out'); print('err', file=sys.stderr); 6 * 7");
+    world.session("work", "Shows()");
+    world.run(&["exec", "-s", "work", "-c", "1 / 0"]).exits(1);
+    let t = prompt(&world);
+    for name in ["work.ipynb", "work.md", "work.py", "work.txt"] {
+        t.type_line(&format!(":export {name}"));
+        t.wait_for(&format!("wrote {name} (4 evals)"));
+    }
+    t.type_line(":export work.doc");
+    t.wait_for(":export takes a file that ends in .ipynb, .md, .py or .txt");
+    let read = |name: &str| std::fs::read_to_string(world.project().join(name)).unwrap();
+    let book: Value = serde_json::from_str(&read("work.ipynb")).unwrap();
+    assert_eq!((book["nbformat"].as_u64(), book["nbformat_minor"].as_u64()), (Some(4), Some(5)));
+    let outputs = |at: usize| book["cells"][at]["outputs"].as_array().unwrap().clone();
+    let kinds: Vec<Value> = outputs(1).iter().map(|output| output["output_type"].clone()).collect();
+    assert_eq!(kinds, ["stream", "stream"], "exec -q shows no value");
+    assert_eq!(outputs(3)[0]["ename"], "ZeroDivisionError");
+    assert!(read("work.md").contains("```text\nout\n```"));
+    assert!(read("work.py").contains("# %% #4"));
+    assert!(read("work.txt").contains("ZeroDivisionError"));
+    // What Python itself makes of the program.
+    world.sh("python3 -m py_compile work.py").ok();
+}
+
+#[test]
+fn history_tail_more_and_replay_look_back() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line("for i in range(100): print('line', i)");
+    t.shows(&["..."]);
+    t.type_line("");
+    t.wait_for("line 99");
+    t.keys(&["C-d"]);
+    t.shows(&["$"]);
+    world.session("work", "print('by somebody else')");
+    let t = prompt(&world);
+    run(&t, ":tail 2");
+    t.shows(&["line 99", "by somebody else", ">>>"]);
+    run(&t, ":history somebody");
+    t.wait_for("print('by somebody else')");
+    run(&t, ":replay");
+    t.wait_for("by somebody else");
+    // A pager that proves itself.
+    t.keys(&["C-d"]);
+    t.shows(&["$"]);
+    t.type_line("clear; export PAGER='tail -n 1; echo paged'");
+    t.type_line("rialto work");
+    t.wait_for("resumed");
+    run(&t, ":more 1");
+    t.shows(&["line 99", "paged", ">>>"]);
+}
+
+#[test]
+fn a_file_is_run_and_code_is_copied() {
+    let world = World::new();
+    world.file("setup.py", "loaded = 6 * 7\nprint('from a file')\n");
+    let t = prompt(&world);
+    t.tmux(&["set-option", "-s", "set-clipboard", "on"]);
+    t.type_line(":load nothing.py");
+    t.wait_for("nothing.py cannot be read");
+    t.type_line(":load setup.py");
+    t.shows(&["from a file", ">>>"]);
+    t.type_line("loaded");
+    t.shows(&["42", ">>>"]);
+    t.type_line(":copy 1");
+    t.wait_for("copied the code of #1");
+    crate::common::until("the clipboard", || (t.buffer().trim_end() == "loaded = 6 * 7\nprint('from a file')").then_some(()));
+    t.type_line(":copy out 1");
+    t.wait_for("copied the output of #1");
+    crate::common::until("the clipboard", || (t.buffer().trim_end() == "from a file").then_some(()));
+}
+
+#[test]
+fn the_text_of_an_eval_is_removed_after_a_question() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line("token = 'swordfish'");
+    t.shows(&[">>>"]);
+    t.type_line(":redact 1");
+    t.shows(&["remove the text and output of #1 for good? [y/n]"]);
+    t.type_line("n");
+    t.wait_for("#1 stays as it is");
+    t.type_line(":redact 1");
+    t.shows(&["for good? [y/n]"]);
+    t.type_line("y");
+    t.wait_for("the text of eval #1 was removed");
+    t.keys(&["C-d"]);
+    t.shows(&["$"]);
+    assert!(!world.run(&["logs", "work"]).ok().contains("swordfish"));
+}
+
+#[test]
+fn somebody_elses_eval_is_interrupted_by_its_number() {
+    let world = World::new();
+    let t = prompt(&world);
+    let other = world.start(&["exec", "-s", "work", "-c", "import time; print('busy', flush=True); time.sleep(600)"]);
+    other.wait_for_out("busy");
+    t.type_line(":stats");
+    t.wait_for("an answer takes");
+    t.type_line(":interrupt");
+    t.wait_for("#1 was interrupted");
+    other.end().exits(130);
+    t.type_line(":interrupt");
+    t.wait_for("nothing runs in work");
+}
