@@ -23,6 +23,7 @@ mod repl;
 mod restart;
 mod rm;
 mod rpc;
+mod sanitise;
 mod serve;
 mod stdin;
 mod stdio;

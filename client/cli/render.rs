@@ -9,13 +9,11 @@ use std::io::{self, BufWriter, Stderr, Stdout, Write};
 pub(crate) struct Screen {
     out: BufWriter<Stdout>,
     err: Stderr,
-    /// The last byte written to stdout was no newline.
-    midline: bool,
 }
 
 impl Screen {
     pub(crate) fn new() -> Self {
-        Self { out: BufWriter::with_capacity(64 * 1024, io::stdout()), err: io::stderr(), midline: false }
+        Self { out: BufWriter::with_capacity(64 * 1024, io::stdout()), err: io::stderr() }
     }
 
     /// What the code wrote: byte by byte what it wrote.
@@ -28,9 +26,6 @@ impl Screen {
                     self.err.write_all(&run.data.0)?;
                 }
             }
-            if let Some(last) = run.data.0.last() {
-                self.midline = *last != b'\n';
-            }
         }
         Ok(())
     }
@@ -38,7 +33,6 @@ impl Screen {
     /// What a program asks, where no line editor shows it.
     pub(crate) fn prompt(&mut self, prompt: &str) -> io::Result<()> {
         self.out.write_all(prompt.as_bytes())?;
-        self.midline = !prompt.is_empty() && !prompt.ends_with('\n');
         Ok(())
     }
 
@@ -49,7 +43,6 @@ impl Screen {
             None => write!(self.out, "{}", stand_in(data))?,
         }
         self.out.write_all(b"\n")?;
-        self.midline = false;
         Ok(())
     }
 
@@ -76,14 +69,6 @@ impl Screen {
     /// A line of text on stdout.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{text}")
-    }
-
-    /// Begins a new line where the last one is unfinished, on a terminal.
-    pub(crate) fn fresh_line(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.midline) {
-            self.out.write_all(b"\n")?;
-        }
-        self.flush()
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

@@ -1,11 +1,12 @@
 //! What comes from the session, and where it goes: our own eval's output straight to the screen, everybody else's above the
 //! prompt, with who did it.
 
-use super::{Doing, Next, Repl};
+use super::{Busy, Doing, Next, Repl};
 use crate::exit::{self, Failure};
 use crate::paint::{self, paint};
-use rialto_client::protocol::event::{Accepted, EndOfLife, Ended, Event, Output};
-use rialto_client::protocol::{Code, EvalId, EvalNumber, Message, Outcome, Record};
+use crate::sanitise;
+use rialto_client::protocol::event::{Accepted, Display, EndOfLife, Ended, Event, Output};
+use rialto_client::protocol::{Bundle, Code, EvalId, EvalNumber, Message, Outcome, Record, Seq};
 use rialto_client::{Answer, Incoming, Ticket};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
@@ -20,8 +21,6 @@ pub(super) struct Others {
     pub(super) ours: Option<EvalId>,
     numbers: BTreeMap<EvalNumber, EvalId>,
     open: BTreeMap<EvalNumber, String>,
-    /// The unfinished line of what is shown above the prompt.
-    partial: String,
     /// Why the last eval ended that way.
     told: Option<String>,
 }
@@ -60,8 +59,12 @@ impl Repl {
             Incoming::Error(e) => self.aside(&e.text).await,
             Incoming::Delayed { error, in_ms, .. } => self.aside(&format!("{}; trying again in {in_ms} ms", error.text)).await,
             Incoming::Goaway(g) => self.aside(&format!("the bridge goes away: {}", g.reason)).await,
-            Incoming::Reconnecting { in_ms, why, .. } => self.aside(&format!("{}; reconnecting in {in_ms} ms", why.text)).await,
+            Incoming::Reconnecting { in_ms, why, .. } => {
+                self.screen.busy(Busy::Offline { since: Instant::now().into_std(), why: "reconnecting".to_owned() });
+                self.aside(&format!("{}; reconnecting in {in_ms} ms", why.text)).await;
+            }
             Incoming::Connected(c) => {
+                self.screen.online();
                 if c.again {
                     self.aside("connected again; nothing is lost").await;
                 }
@@ -78,10 +81,12 @@ impl Repl {
     }
 
     async fn event(&mut self, record: Record) -> Result<(), Failure> {
+        let seq = record.seq;
         match record.event {
             Event::Accepted(a) => self.accepted(a).await,
-            Event::Output(o) => return self.output(&o).await,
-            Event::Display(d) => return self.value(&d.data, d.n).await,
+            Event::Started(s) => self.started(s.n),
+            Event::Output(o) => return self.output(&o, seq).await,
+            Event::Display(d) => return self.display(&d, seq).await,
             Event::Asked(asked) => {
                 if asked.of == Some(self.me) {
                     self.asked.push(asked);
@@ -94,7 +99,7 @@ impl Repl {
                 }
             }
             Event::Answered(a) => self.asked.retain(|q| q.ask != a.ask),
-            Event::Ended(ended) => return self.ended(ended).await,
+            Event::Ended(ended) => return self.ended(ended, seq).await,
             Event::LifeEnded(e) => {
                 self.asked.clear();
                 let why = match e.why {
@@ -125,6 +130,10 @@ impl Repl {
             self.others.numbers.pop_first();
         }
         if self.others.is_ours(a.n) {
+            self.screen.busy(Busy::Queued { n: Some(a.n), before: self.others.open.len() as u64 });
+            if a.started {
+                self.started(a.n);
+            }
             return;
         }
         let who = a.by.as_ref().map_or_else(String::new, |w| {
@@ -135,57 +144,65 @@ impl Repl {
         let mut lines = code.lines();
         let first = lines.next().unwrap_or_default();
         let more = if lines.next().is_some() { " ..." } else { "" };
+        let first = sanitise::text(first);
         self.above(&paint(paint::DIM, format!("#{} {who} >>> {first}{more}", a.n))).await;
     }
 
-    async fn output(&mut self, o: &Output) -> Result<(), Failure> {
-        let at_prompt = matches!(self.doing, Doing::Reading(_) | Doing::Judging(_));
-        if !at_prompt {
-            self.screen.output(o)?;
+    async fn output(&mut self, o: &Output, seq: Seq) -> Result<(), Failure> {
+        if !self.at_prompt() {
+            self.screen.output(o, seq, Instant::now().into_std())?;
             return Ok(());
         }
-        for run in &o.runs {
-            self.others.partial.push_str(&run.data.lossy());
-        }
-        // Above the prompt only whole lines can stand; the rest waits for its end.
-        if let Some(at) = self.others.partial.rfind('\n') {
-            let rest = self.others.partial.split_off(at + 1);
-            let lines = std::mem::replace(&mut self.others.partial, rest);
+        if let Some(lines) = self.above.push(&o.runs, Instant::now().into_std()) {
             self.above(&lines).await;
-        } else if self.others.partial.len() > 8 * 1024 {
-            let line = std::mem::take(&mut self.others.partial);
-            self.above(&line).await;
         }
         Ok(())
     }
 
-    async fn value(&mut self, data: &rialto_client::protocol::Bundle, n: EvalNumber) -> Result<(), Failure> {
-        if matches!(self.doing, Doing::Reading(_) | Doing::Judging(_)) && !self.others.is_ours(n) {
-            let text = data.get("text/plain").map_or_else(|| "[a rich value]".to_owned(), |t| t.lossy().into_owned());
+    fn started(&mut self, n: EvalNumber) {
+        if self.others.is_ours(n) {
+            self.screen.busy(Busy::Running { n: Some(n), since: Instant::now().into_std() });
+        }
+    }
+
+    async fn display(&mut self, display: &Display, seq: Seq) -> Result<(), Failure> {
+        if self.at_prompt() && !self.others.is_ours(display.n) {
+            let text = self.screen.as_text(&display.data, display.n);
             self.above(&text).await;
-        } else {
-            self.screen.value(data)?;
+            return Ok(());
         }
-        Ok(())
+        Ok(self.screen.display(display, seq, Instant::now().into_std())?)
     }
 
-    async fn ended(&mut self, ended: Ended) -> Result<(), Failure> {
+    async fn value(&mut self, data: &Bundle, n: EvalNumber, seq: Seq) -> Result<(), Failure> {
+        if self.at_prompt() && !self.others.is_ours(n) {
+            let text = self.screen.as_text(data, n);
+            self.above(&text).await;
+            return Ok(());
+        }
+        Ok(self.screen.value(data, n, seq, Instant::now().into_std())?)
+    }
+
+    fn at_prompt(&self) -> bool {
+        matches!(self.doing, Doing::Reading(_) | Doing::Judging(_))
+    }
+
+    async fn ended(&mut self, ended: Ended, seq: Seq) -> Result<(), Failure> {
         self.others.open.remove(&ended.n);
-        let partial = std::mem::take(&mut self.others.partial);
-        if !partial.is_empty() {
-            self.above(&partial).await;
+        if let Some(half) = self.above.end() {
+            self.above(&half).await;
         }
         if let Some(result) = &ended.result {
-            self.value(result, ended.n).await?;
+            self.value(result, ended.n, seq).await?;
         }
         let ours = self.others.is_ours(ended.n);
-        let at_prompt = matches!(self.doing, Doing::Reading(_) | Doing::Judging(_)) && !ours;
+        let at_prompt = self.at_prompt() && !ours;
         if let Some(failure) = &ended.failure {
             if at_prompt {
-                let last = format!("{}: {}", failure.name, failure.value);
+                let last = sanitise::text(&format!("{}: {}", failure.name, failure.value));
                 self.above(&paint(paint::STDERR, last)).await;
             } else {
-                self.screen.failure(failure)?;
+                self.screen.failure(failure, Instant::now().into_std())?;
             }
         }
         match (&ended.why, ended.outcome) {
@@ -206,6 +223,7 @@ impl Repl {
             self.aside("this ran in a fresh kernel: what earlier evals made is gone").await;
         }
         if ours {
+            self.screen.end(Instant::now().into_std())?;
             self.asked.clear();
             self.others.ours = None;
             // A question that is still on the screen is answered by whatever is typed; then the prompt comes.
@@ -259,19 +277,18 @@ impl Repl {
 
     /// Something to say that is not the program's.
     pub(super) async fn aside(&mut self, text: &str) {
-        self.above(&paint(paint::DIM, text)).await;
+        self.above(&paint(paint::DIM, sanitise::text(text))).await;
     }
 
     /// Shows text: above the prompt while a line is typed, else where the cursor is.
-    async fn above(&mut self, text: &str) {
+    pub(super) async fn above(&mut self, text: &str) {
         if matches!(self.doing, Doing::Reading(_)) {
-            let mut text = text.to_owned();
+            let mut text = self.screen.suited(text);
             if !text.ends_with('\n') {
                 text.push('\n');
             }
             let _ = self.keyboard.above.send(text).await;
         } else {
-            let _ = self.screen.fresh_line();
             let _ = self.screen.line(text.trim_end_matches('\n'));
         }
     }

@@ -8,11 +8,11 @@ mod guess;
 mod incoming;
 mod replay;
 mod resume;
+mod screen;
 
 use crate::args::{PlaceArgs, ReplArgs};
 use crate::exit::Failure;
 use crate::local::Place;
-use crate::render::Screen;
 use crate::{paint, reach, target};
 use editor::{Completing, Keyboard, Kind, Read, Typed};
 use incoming::Others;
@@ -22,6 +22,7 @@ use rialto_client::protocol::kernel::Completeness;
 use rialto_client::protocol::message::{At, Input, Interrupt, Open, Submit};
 use rialto_client::protocol::{ClientId, Cursor, EvalId, EvalNumber, Message, Seq};
 use rialto_client::{Options, Session, Start, Ticket};
+use screen::{Above, Busy, Terminal};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,12 +55,14 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> 
     let (session, away) = handle(place, open, label, client);
     let history = place.home().map(|home| home.state().join("history"));
     let keyboard = Keyboard::start(history.clone())?;
+    let screen = Terminal::new();
     let mut repl = Repl {
         session,
         place: place.clone(),
         label: label.to_owned(),
         keyboard,
-        screen: Screen::new(),
+        above: screen.above(),
+        screen,
         me: client,
         doing: Doing::Waiting,
         entry: String::new(),
@@ -117,7 +120,9 @@ struct Repl {
     place: Place,
     label: String,
     keyboard: Keyboard,
-    screen: Screen,
+    screen: Terminal,
+    /// Lines that others print, on their way above the prompt.
+    above: Above,
     me: ClientId,
     doing: Doing,
     entry: String,
@@ -179,6 +184,7 @@ impl Repl {
         if let Some(note) = status.info.as_ref().and_then(|i| i.note.as_ref()) {
             paint::talk(note);
         }
+        self.screen.name(&self.name)?;
         match status.state.as_str() {
             "ended" => paint::talk("this session has ended: it can be read, not run"),
             "no_kernel" => paint::talk("its kernel is gone; the next entry starts a fresh one"),
@@ -193,9 +199,10 @@ impl Repl {
         let mut terminate = signal(SignalKind::terminate())?;
         loop {
             if matches!(self.doing, Doing::Waiting) && self.caught_up() {
-                self.screen.fresh_line()?;
+                self.screen.before_read()?;
                 self.read_code();
             }
+            let tick = self.screen.next_tick().into_iter().chain(self.above.due()).min();
             let late =
                 if let Doing::Judging(until) = self.doing { Some(self.ask_again.unwrap_or(until).min(until)) } else { None };
             let next = tokio::select! {
@@ -212,6 +219,10 @@ impl Repl {
                     self.late()?;
                     Next::On
                 }
+                () = async { match tick { Some(at) => tokio::time::sleep_until(at.into()).await, None => std::future::pending().await } } => {
+                    self.tick().await?;
+                    Next::On
+                }
             };
             match next {
                 Next::On => {}
@@ -223,8 +234,17 @@ impl Repl {
         Ok(self.outcome)
     }
 
+    /// Time has passed for what is shown.
+    async fn tick(&mut self) -> Result<(), Failure> {
+        let now = Instant::now().into_std();
+        if let Some(line) = self.above.tick(now) {
+            self.above(&line).await;
+        }
+        Ok(self.screen.tick(now)?)
+    }
+
     fn say_goodbye(&mut self) {
-        let _ = self.screen.fresh_line();
+        let _ = self.screen.leave(Instant::now().into_std());
         if let (Some(home), Some(id), Some(cursor)) = (self.place.home(), self.session.id(), self.session.cursor()) {
             resume::note(home, id, cursor);
         }
@@ -364,6 +384,7 @@ impl Repl {
         self.interrupts = 0;
         self.doing = Doing::Running(eval, None);
         self.others.ours = Some(eval);
+        self.screen.begin(Instant::now().into_std());
         Ok(())
     }
 
@@ -374,17 +395,21 @@ impl Repl {
         match self.interrupts {
             1 | 2 => {
                 if self.interrupts == 2 {
-                    paint::talk("interrupting again; a third Ctrl-C gives the prompt back and leaves it running");
+                    self.screen.note("interrupting again; a third Ctrl-C gives the prompt back and leaves it running")?;
+                    self.screen.flush()?;
                 }
                 let interrupt = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate: None };
                 self.session.send(Message::Interrupt(interrupt))?;
+                let since = Instant::now().into_std();
+                self.screen.busy(Busy::Interrupting { n: self.others.number_of(eval), since });
             }
             _ => {
                 let n = self.others.number_of(eval).map_or_else(String::new, |n| format!(" #{n}"));
-                paint::talk(&format!(
+                self.screen.end(Instant::now().into_std())?;
+                self.screen.note(&format!(
                     "eval{n} goes on; its output appears here. To end it by force: rialto interrupt {} --force-after 1",
                     self.name
-                ));
+                ))?;
                 self.doing = Doing::Waiting;
             }
         }
@@ -401,7 +426,7 @@ impl Repl {
         if !before.is_empty() {
             let _ = self.screen.line(before);
         }
-        let _ = self.screen.flush();
+        let _ = self.screen.before_question(Instant::now().into_std());
         self.keyboard.read(Read { prompt: last.to_owned(), initial: String::new(), kind });
         self.doing = Doing::Reading(kind);
     }

@@ -16,7 +16,8 @@ impl<'w> Terminal<'w> {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let name = format!("t{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let terminal = Self { world, name };
-        terminal.tmux(&["new-session", "-d", "-x", "100", "-y", "30", "PS1='$ ' exec sh"]);
+        // Without the line that says how long an eval takes: on a busy machine it would come into any story.
+        terminal.tmux(&["new-session", "-d", "-x", "100", "-y", "30", "RIALTO_STATUS=off PS1='$ ' exec sh"]);
         terminal.wait_for("$");
         terminal
     }
