@@ -76,6 +76,14 @@ impl Floor {
         }
     }
 
+    /// Reads at least so many bytes, whatever they are.
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        let mut left = bytes;
+        while left > 0 {
+            left = left.saturating_sub(self.some(READ).len());
+        }
+    }
+
     fn head(&mut self) -> [u8; 5] {
         let mut head = [0; 5];
         let mut have = 0;

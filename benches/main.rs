@@ -4,7 +4,7 @@
 //! `scripts/bench`, or `cargo bench --bench end_to_end -- [WORK...] [--quick] [--rounds N] [--json] [--write]`. Without
 //! optimisation (`cargo test --bench end_to_end`) it only tries that everything runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(clippy::print_stdout, clippy::print_stderr, missing_docs, dead_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 mod figures;
 mod floor;
@@ -12,6 +12,7 @@ mod place;
 
 mod processes;
 mod rows;
+mod silent;
 mod table;
 
 use clap::{Parser, ValueEnum};

@@ -109,6 +109,27 @@ impl Place {
         session
     }
 
+    /// The socket, cookie and id of the session of a name.
+    pub(crate) fn found(&self, name: &str) -> (PathBuf, Vec<u8>, String) {
+        let session = self.home.session(&self.home.resolve(name).unwrap());
+        (session.socket().unwrap().to_owned(), session.cookie().unwrap().into_bytes(), session.id().to_string())
+    }
+
+    /// Whether its supervisor does.
+    pub(crate) fn lives(&self, name: &str) -> bool {
+        let id = self.home.resolve(name).unwrap();
+        self.home.session(&id).lives().unwrap()
+    }
+
+    /// All processes that were started here.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        processes::with_variable(&self.mark())
+    }
+
+    fn mark(&self) -> String {
+        format!("RIALTO_RUNTIME_DIR={}", self.home.runtime().display())
+    }
+
     /// The daemon's socket; it is started when it is first asked for.
     fn daemon(&mut self) -> PathBuf {
         let socket = self.path("daemon.sock");
@@ -127,7 +148,7 @@ impl Drop for Place {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
-        processes::end_all(&format!("RIALTO_RUNTIME_DIR={}", self.home.runtime().display()));
+        processes::end_all(&self.mark());
     }
 }
 

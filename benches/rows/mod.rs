@@ -1,5 +1,11 @@
 //! What is measured, one file each.
 
+mod bytes;
+mod cold;
+mod floods;
+mod idle;
+mod interrupt;
+mod memory;
 mod one;
 mod thousand;
 
@@ -36,6 +42,18 @@ pub(crate) enum Work {
     /// 1,000 evals submitted at once (w2).
     #[value(alias = "w2")]
     Thousand,
+    /// 200,000 lines, and 50 MB in one write.
+    Floods,
+    /// An interrupt in a flood.
+    Interrupt,
+    /// `rialto exec` from nothing.
+    Cold,
+    /// A supervisor's memory.
+    Memory,
+    /// Bytes on the wire.
+    Bytes,
+    /// Many sessions that do nothing.
+    Idle,
 }
 
 impl Work {
@@ -43,6 +61,12 @@ impl Work {
         match self {
             Self::One => one::measure(place, rounds.unwrap_or(amount.of(60, 12, 1)), amount).await,
             Self::Thousand => thousand::measure(place, rounds.unwrap_or(amount.of(15, 5, 1)), amount).await,
+            Self::Floods => floods::measure(place, rounds.unwrap_or(amount.of(9, 3, 1)), amount).await,
+            Self::Interrupt => interrupt::measure(place, rounds.unwrap_or(amount.of(25, 5, 1)), amount).await,
+            Self::Cold => cold::measure(place, rounds.unwrap_or(amount.of(30, 8, 1)), amount),
+            Self::Memory => memory::measure(place, amount).await,
+            Self::Bytes => bytes::measure(place, amount).await,
+            Self::Idle => idle::measure(place, amount).await,
         }
     }
 }

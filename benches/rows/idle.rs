@@ -1,0 +1,64 @@
+//! Many sessions in which nothing happens: what they cost, and what it takes to start, attach and stop one among them.
+
+use super::Amount;
+use crate::figures::{median, ms, percentile};
+use crate::place::{Place, Way, look, run};
+use crate::processes::{field, ticks};
+use crate::table::Row;
+use rialto_client::Start;
+use std::time::{Duration, Instant};
+
+pub(crate) async fn measure(place: &mut Place, amount: Amount) -> Vec<Row> {
+    let count = amount.of(500, 40, 2);
+    let [settle, window] = match amount {
+        Amount::Full => [3_000, 10_000],
+        Amount::Quick => [2_000, 3_000],
+        Amount::Smoke => [0, 10],
+    }
+    .map(Duration::from_millis);
+    let (mut starts, mut attaches, mut stops) = (Vec::new(), Vec::new(), Vec::new());
+    let name = |i: usize| format!("idle-{i}");
+    for i in 0..count {
+        let start = Instant::now();
+        let mut session = place.session(&name(i), Way::Direct, Start::Tail(0)).await;
+        run(&mut session, "1+1", &mut |_| ()).await;
+        starts.push(ms(start.elapsed()));
+        session.leave().await;
+    }
+    std::thread::sleep(settle);
+    let processes = place.processes();
+    let sum = |of: &dyn Fn(i32) -> u64| processes.iter().map(|pid| of(*pid)).sum::<u64>();
+    let wakes = |pid| field(pid, "status", "voluntary_ctxt_switches").unwrap_or(0);
+    let before = (sum(&ticks), sum(&wakes));
+    std::thread::sleep(window);
+    let after = (sum(&ticks), sum(&wakes));
+    let pss = sum(&|pid| field(pid, "smaps_rollup", "Pss").unwrap_or(0)) as f64 / 1024.0 / count as f64;
+    for i in 0..count {
+        let start = Instant::now();
+        let session = place.session(&name(i), Way::Direct, Start::Tail(0)).await;
+        attaches.push(ms(start.elapsed()));
+        session.leave().await;
+    }
+    for i in 0..count {
+        let mut session = place.session(&name(i), Way::Direct, Start::Tail(0)).await;
+        let start = Instant::now();
+        session.kill().await.unwrap();
+        session.leave().await;
+        look("the end of a supervisor", || (!place.lives(&name(i))).then_some(()));
+        stops.push(ms(start.elapsed()));
+    }
+    let spread = |all: &mut [f64]| format!("p99 {:.1} ms", percentile(all, 99));
+    let row = |key, work: &str, all: &mut Vec<f64>| {
+        Row::new(key, format!("{work}, one of {count}"), median(all), "ms").own(spread(all))
+    };
+    let seconds = window.as_secs_f64();
+    let idle = Row::new("idle", format!("{count} idle sessions: ticks in {seconds:.0} s"), (after.0 - before.0) as f64, "ticks");
+    vec![
+        idle.at_most(0.0).own(format!("{} wake-ups, {} processes", after.1 - before.1, processes.len())),
+        row("start", "a session starts, to its first value", &mut starts),
+        row("attach", "a client attaches", &mut attaches),
+        row("stop", "a session ends, to its supervisor's end", &mut stops),
+        Row::new("idle_memory", format!("memory of a session with its kernel, one of {count}"), pss, "MiB")
+            .note("shared pages shared"),
+    ]
+}
