@@ -1,17 +1,14 @@
 """The least a bridge to Python could cost: reads code, evaluates it, answers. What is printed goes the same way, in large pieces."""
 
 import io
+import os
 import sys
-
-requests = open(0, "rb", buffering=65536)
-answers = open(1, "wb", buffering=65536)
 
 
 def send(kind, data):
-    answers.write(kind + len(data).to_bytes(4, "little"))
-    answers.write(data)
-    answers.flush()
-    return len(data)
+    data = kind + len(data).to_bytes(4, "little") + data
+    while data:
+        data = data[os.write(1, data) :]
 
 
 class Printed(io.RawIOBase):
@@ -19,10 +16,11 @@ class Printed(io.RawIOBase):
         return True
 
     def write(self, data):
-        return send(b"o", data)
+        send(b"o", bytes(data))
+        return len(data)
 
 
-
+requests = open(0, "rb", buffering=65536)
 sys.stdout = io.TextIOWrapper(Printed(), "utf-8")
 sys.stdout._CHUNK_SIZE = 65536
 names = {}
