@@ -14,12 +14,14 @@ mod processes;
 mod rows;
 mod silent;
 mod table;
+mod wait;
 
 use clap::{Parser, ValueEnum};
 use place::Place;
 use rows::{Amount, Work};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures, and prints a table.
 #[derive(Parser)]
@@ -43,7 +45,7 @@ struct Arguments {
     bench: bool,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let amount = match (arguments.bench, arguments.quick) {
         (false, _) => Amount::Smoke,
@@ -64,16 +66,36 @@ fn main() {
         // Each in a place of its own: what one leaves behind is not the next one's.
         let mut place = Place::new();
         python.clone_from(&place.python);
-        rows.extend(runtime.block_on(work.measure(&mut place, amount, arguments.rounds)));
+        let measured = runtime.block_on(async {
+            tokio::select! {
+                rows = work.measure(&mut place, amount, arguments.rounds) => Some(rows),
+                // The place goes, and with it what was started in it.
+                _ = told_to_end() => None,
+            }
+        });
+        let Some(measured) = measured else { return ExitCode::FAILURE };
+        rows.extend(measured);
     }
     let machine = machine(&python);
     if arguments.json {
         println!("{}", table::json(&rows, &machine));
+    } else if amount == Amount::Smoke {
+        println!("all {} rows run; without optimisation, and so few of each, they are no figures", rows.len());
     } else {
         println!("{}{machine}", table::aligned(&rows));
     }
     if arguments.write {
         table::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"), &rows, &machine);
+    }
+    ExitCode::SUCCESS
+}
+
+async fn told_to_end() {
+    let listen = |kind| signal(kind).expect("signals can be listened to");
+    let (mut int, mut term) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    tokio::select! {
+        _ = int.recv() => {}
+        _ = term.recv() => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Folders of its own, the real binary in them, and the end of everything that was started there.
 
 use crate::processes;
+use crate::wait::look;
 use rialto_bridge::home::Home;
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::{Connect, EvalOptions, Link, Linking, Options, Session, Start, Through};
@@ -11,12 +12,9 @@ use rialto_transports::unix::UnixDialer;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) const RIALTO: &str = env!("CARGO_BIN_EXE_rialto");
-/// How long anything that has to come may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One machine's worth of sessions.
 pub(crate) struct Place {
@@ -183,18 +181,6 @@ pub(crate) async fn run(session: &mut Session, code: &str, printed: &mut dyn FnM
 /// The value of an eval, as text.
 pub(crate) fn value(ended: &Ended) -> &[u8] {
     ended.result.as_ref().and_then(|result| result.get("text/plain")).map_or(&[], |text| &text.0)
-}
-
-/// Looks until there is something to see.
-pub(crate) fn look<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(seen) = seen() {
-            return seen;
-        }
-        assert!(Instant::now() < end, "did not come: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn python() -> String {

@@ -22,7 +22,7 @@ pub(crate) fn with_variable(entry: &str) -> Vec<i32> {
 
 /// Ends all of them, also those that are started meanwhile.
 pub(crate) fn end_all(entry: &str) {
-    crate::place::look("the end of what was started", || {
+    crate::wait::look("the end of what was started", || {
         let left = with_variable(entry);
         left.iter().for_each(|pid| signal(*pid, Signal::SIGKILL));
         left.is_empty().then_some(())

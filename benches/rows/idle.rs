@@ -2,9 +2,10 @@
 
 use super::Amount;
 use crate::figures::{median, ms, percentile};
-use crate::place::{Place, Way, look, run};
+use crate::place::{Place, Way, run};
 use crate::processes::{field, ticks};
 use crate::table::Row;
+use crate::wait::{look, stretch};
 use rialto_client::Start;
 use std::time::{Duration, Instant};
 
@@ -25,12 +26,12 @@ pub(crate) async fn measure(place: &mut Place, amount: Amount) -> Vec<Row> {
         starts.push(ms(start.elapsed()));
         session.leave().await;
     }
-    std::thread::sleep(settle);
+    stretch(settle);
     let processes = place.processes();
     let sum = |of: &dyn Fn(i32) -> u64| processes.iter().map(|pid| of(*pid)).sum::<u64>();
     let wakes = |pid| field(pid, "status", "voluntary_ctxt_switches").unwrap_or(0);
     let before = (sum(&ticks), sum(&wakes));
-    std::thread::sleep(window);
+    stretch(window);
     let after = (sum(&ticks), sum(&wakes));
     let pss = sum(&|pid| field(pid, "smaps_rollup", "Pss").unwrap_or(0)) as f64 / 1024.0 / count as f64;
     for i in 0..count {

@@ -7,6 +7,7 @@ use crate::place::{Place, Way, run};
 use crate::processes::signal;
 use crate::silent::Silent;
 use crate::table::Row;
+use crate::wait::stretch;
 use nix::sys::signal::Signal;
 use rialto_client::{EvalOptions, EvalRun, RunItem, Session, Start};
 use rialto_protocol::event::Event;
@@ -107,7 +108,7 @@ async fn answered(session: &mut Session, enough: usize, unread: bool) -> f64 {
     let mut run = flood(session, enough).await;
     let eval = run.id();
     if unread {
-        std::thread::sleep(UNREAD);
+        stretch(UNREAD);
     }
     let start = Instant::now();
     let answer = run.session().request(interrupt(eval)).await.unwrap();

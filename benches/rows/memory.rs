@@ -1,10 +1,11 @@
 //! What a supervisor keeps in memory, whatever is printed and whoever does not read it.
 
 use super::Amount;
-use crate::place::{Place, Way, look, run};
+use crate::place::{Place, Way, run};
 use crate::processes::field;
 use crate::silent::Silent;
 use crate::table::Row;
+use crate::wait::{look, stretch};
 use rialto_client::protocol::message::{EvalState, GetEval};
 use rialto_client::{EvalOptions, RunItem, Start};
 use rialto_protocol::event::Event;
@@ -21,7 +22,7 @@ pub(crate) async fn measure(place: &mut Place, amount: Amount) -> Vec<Row> {
     let pid = i32::try_from(session.status().await.unwrap().pid).unwrap();
     session.leave().await;
     if amount != Amount::Smoke {
-        std::thread::sleep(SETTLES);
+        stretch(SETTLES);
     }
     let (now, most) = (mib(pid, "VmRSS"), mib(pid, "VmHWM"));
     let row = Row::new("memory_idle", "supervisor's memory, idle", now, "MiB").at_most(10.0);
@@ -51,7 +52,7 @@ async fn unread(place: &mut Place, name: &str, mb: usize, clients: usize) -> (f6
     session.leave().await;
     let mut asker = place.session(name, Way::Direct, Start::Detached).await;
     while asker.get_eval(GetEval { eval: Some(eval), ..GetEval::default() }).await.unwrap().state != EvalState::Ended {
-        std::thread::sleep(Duration::from_millis(20));
+        stretch(Duration::from_millis(20));
     }
     let figures = (mib(pid, "VmRSS"), mib(pid, "VmHWM"));
     asker.leave().await;

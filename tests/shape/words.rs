@@ -7,6 +7,7 @@ use crate::source::{File, code, files, lines_with};
 const SLEEPERS: &[(&str, &str)] = &[
     ("client/lib/tests/story/driver.rs", "a connection that takes its time, on a clock that only the test moves"),
     ("kernels/tests/python/programs.rs", "measures over a window that an idle kernel does nothing"),
+    ("benches/wait.rs", "looks at what other processes do; and not to read, or to be idle, takes a stretch of real time"),
     ("tests/e2e/common/wait.rs", "screens, files and processes of other programs tell nobody that they changed"),
     (
         "tests/chaos/processes.rs",
