@@ -6,7 +6,7 @@
 
 use rialto_kernels::{Kernel, launch};
 use rialto_protocol::data::Show;
-use rialto_protocol::kernel::{Exec, KernelCommand, KernelEvent, Launch};
+use rialto_protocol::kernel::{Exec, KernelCommand, KernelEvent, Launch, Step};
 use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -100,20 +100,30 @@ fn round_trip(program: &str) {
     floor.wait().unwrap();
 }
 
-/// So many lines from one eval.
-const LINES: &str = "for i in range(200_000): print('a line of about forty characters', i)";
+/// What is printed, and by what. The floor is the same program on a pipe.
+const FLOODS: &[(&str, &str)] = &[
+    ("200,000 lines", "line = 'x' * 99\nfor _ in range(200_000): print(line)"),
+    ("... in pieces", "for i in range(200_000): print('a line of', i, 'and', i, sep=' ', end='\\n')"),
+    ("50 MB at once", "text = 'y' * 50_000_000\nimport sys\n_ = sys.stdout.write(text)"),
+    ("50 MB of bytes", "text = b'y' * 50_000_000\nimport sys\n_ = sys.stdout.buffer.write(text)"),
+    (
+        "two streams",
+        "import sys\nfor i in range(50_000):\n    print('to the one', i)\n    print('to the other', i, file=sys.stderr)",
+    ),
+];
 
-fn flood(program: &str) {
+fn flood(program: &str, name: &str, code: &str) {
     let mut kernel = Kernels::start(program);
     let mut best = [Duration::MAX; 2];
-    for _ in 0..5 {
-        let start = Instant::now();
-        let mut floor = raw(program, LINES);
+    for _ in 0..7 {
         // Its start is none of the flood.
-        let mut answer = vec![0; 65536];
+        let waits = format!("import os, sys\nos.dup2(1, 2)\nsys.stdin.readline()\nexec({code:?})");
+        let mut floor = raw(program, &waits);
         let mut from = floor.stdout.take().unwrap();
-        let mut bytes = from.read(&mut answer).unwrap();
-        let start = start.max(Instant::now());
+        std::thread::sleep(Duration::from_millis(60));
+        let start = Instant::now();
+        floor.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let (mut answer, mut bytes) = (vec![0; 65536], 0);
         loop {
             match from.read(&mut answer).unwrap() {
                 0 => break,
@@ -123,13 +133,35 @@ fn flood(program: &str) {
         let raw = start.elapsed();
         floor.wait().unwrap();
         let start = Instant::now();
-        assert_eq!(kernel.exec(LINES), bytes);
+        assert_eq!(kernel.exec(code), bytes);
         for (best, took) in best.iter_mut().zip([start.elapsed(), raw]) {
             *best = took.min(*best);
         }
     }
     let [own, raw] = best.map(|d| d.as_secs_f64() * 1e3);
-    println!("200,000 lines:  {own:6.1} ms, raw pipe {raw:6.1} ms, speed {:.2} of it", raw / own);
+    println!("{name:<15} {own:7.1} ms, raw pipe {raw:7.1} ms, speed {:.2} of it", raw / own);
+}
+
+/// From the interrupt in the middle of a flood to the end of its eval, everything read.
+fn interrupt(program: &str) {
+    let mut kernel = Kernels::start(program);
+    let mut took = Vec::new();
+    for _ in 0..50 {
+        kernel.n += 1;
+        let code = "while True: print('flood')".into();
+        kernel.kernel.command(KernelCommand::Exec(Exec { n: kernel.n, code, show: Show::Value, argv: None }));
+        for _ in 0..100 {
+            kernel.next();
+        }
+        let start = Instant::now();
+        kernel.kernel.command(KernelCommand::Interrupt(Step::Interrupt));
+        while !matches!(kernel.next(), KernelEvent::Done(_)) {}
+        took.push(start.elapsed());
+        kernel.kernel.command(KernelCommand::Fence(1));
+        while !matches!(kernel.next(), KernelEvent::Fenced(_)) {}
+    }
+    took.sort();
+    println!("interrupt:      {:7.2} ms, the worst of 50 {:.2} ms", at(&took, 50) / 1e3, at(&took, 99) / 1e3);
 }
 
 fn start(program: &str) {
@@ -148,6 +180,9 @@ fn main() {
     let program = String::from_utf8(said.stdout).unwrap();
     println!("{program}");
     round_trip(&program);
-    flood(&program);
+    for (name, code) in FLOODS {
+        flood(&program, name, code);
+    }
+    interrupt(&program);
     start(&program);
 }

@@ -97,28 +97,22 @@ def receive():
     S.unread += data
 
 
-def next_frame():
-    """The main thread, with nothing to do."""
-    while True:
-        if backlog:
-            return backlog.popleft()
-        with receiving:
-            if S.unread:
-                frame = whole_frame()
-                if frame is not None:
-                    return frame
-            S.idle = True
-            # Into a buffer that is known: `on_signal` must see a command that has been read and not yet looked at.
-            size = os_readv(IN, BUFFERS)
-            S.idle = False
-            if not size:
-                posix.killpg(0, 9) if posix.getpgrp() == PID else os_exit(1)
-            length, = unpack_from('<I', BUFFER)
-            frame = None
-            if size == length + 4 and not S.unread:
-                frame = bytes(VIEW[4:size])
-            else:
-                S.unread += VIEW[:size]
-            BUFFER[:4] = ZERO
-            if frame is not None:
-                return frame
+def read_ahead():
+    """The next frame of what has been read already, or None after one more read. The caller holds `receiving`."""
+    if backlog:
+        return backlog.popleft()
+    frame = whole_frame()
+    if frame is None:
+        S.idle = True
+        receive()
+        S.idle = False
+    return frame
+
+
+def from_buffer(size):
+    """The frame that has just been read into BUFFER, or None where that was less than one, or more."""
+    if not size:
+        posix.killpg(0, 9) if posix.getpgrp() == PID else os_exit(1)
+    S.unread += VIEW[:size]
+    BUFFER[4] = 0
+    return whole_frame()

@@ -10,11 +10,33 @@ def part(name):
 
 def main():
     while not S.shutdown:
-        frame = next_frame()
+        with receiving:
+            if backlog or S.unread:
+                frame = read_ahead()
+            else:
+                S.idle = True
+                # Into a buffer that is known: `on_signal` must see a command that has been read and not yet looked at.
+                size = os_readv(IN, BUFFERS)
+                S.idle = False
+                length, kind, n, show, argc = EXEC_HEAD(BUFFER)
+                if kind == 1 and argc == 0xFFFF and size == length + 4:
+                    frame = True
+                    code = str(VIEW[16:size], 'utf-8', 'surrogateescape')
+                    BUFFER[4] = 0
+                else:
+                    frame = from_buffer(size)
+        if frame is True:
+            try:
+                execute(n, show, '<cell %d>' % n, code)
+            except BaseException as error:
+                give_up(error)
+            continue
+        if frame is None:
+            continue
         kind = frame[0]
         if kind == 1:
             try:
-                execute(frame)
+                execute(*read_exec(frame))
             except BaseException as error:
                 give_up(error)
         elif kind == 2:

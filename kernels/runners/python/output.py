@@ -186,7 +186,7 @@ def make_stream(raw, name, **more):
     stream = _io.TextIOWrapper(raw, encoding='utf-8', errors='rialto', newline='\n', **more)
     stream.mode = 'w'
     try:
-        stream._CHUNK_SIZE = 64 * 1024
+        stream._CHUNK_SIZE = 16 * 1024
     except Exception:
         pass
     return stream

@@ -1,32 +1,21 @@
 # What the end of an eval says: the value's forms, the failure, the code of an exit.
 
 PLAIN = frozenset((int, str, float, bool, complex, list, dict, tuple, bytes, bytearray, set, frozenset, range))
-PLAIN_HEAD = b'\1' + pack('<HI', 1, 10) + b'text/plain'
 exec_displayhook = sys.displayhook
 
 
-def show_value(value):
-    """The forms of a result, or only the bytes of the plain one; None where nothing is shown."""
-    if getattr(sys, 'displayhook', None) is not exec_displayhook:
-        sys.displayhook(value)
-        return None
-    builtins._ = value
-    if type(value) in PLAIN:
-        return repr(value).encode('utf-8', 'rialto')
-    return part('forms_of')(value)
-
-
-def finish(body):
-    """The last output of an eval and its end, in one write."""
+def finish(end):
+    """The last output of an eval and the frame of its end, in one write."""
     sending.acquire()
     S.owner = MAIN
     try:
         pull()
-        body = pack('<I', len(body)) + body
         if pieces:
-            pump(body)
+            pump(end)
         else:
-            transmit(body)
+            n = os_write(OUT, end)
+            if n != len(end):
+                transmit(end[n:])
         S.running = False
     finally:
         S.owner = 0
@@ -45,7 +34,7 @@ def give_up(error):
     for text in (type(error).__name__, 'the eval broke the runner', 'Traceback (most recent call last):\n  (of the runner)\n'):
         data = text.encode('utf-8', 'replace')
         how += pack('<I', len(data)) + data
-    finish(b'\x07' + pack('<Q', S.n) + how + b'\0')
+    finish(pack('<IBQ', 10 + len(how), 7, S.n) + how + b'\0')
 
 
 def pack_result(forms):

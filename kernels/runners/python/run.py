@@ -1,7 +1,8 @@
 # How the code of one eval is compiled and run, and what its end says.
 
-EXEC_HEAD = _struct.Struct('<QBH').unpack_from
-MAX_KEPT = 16 * 1024 * 1024    # characters of source
+EXEC_HEAD = _struct.Struct('<IBQBH').unpack_from
+DONE = _struct.Struct('<IBQBB').pack
+DONE_PLAIN = _struct.Struct('<IBQBBHI10sI').pack
 
 
 def user(function, *args):
@@ -48,47 +49,55 @@ def type_expression():
 def run(codes):
     value = None
     for code in codes:
-        if code.co_flags & CO_COROUTINE:
-            value = part('run_coroutine')(eval(code, ns))
-        else:
-            value = eval(code, ns)
+        value = part('run_coroutine')(eval(code, ns)) if code.co_flags & CO_COROUTINE else eval(code, ns)
         S.flags |= code.co_flags & FUTURE
     return value
 
 
 def evaluate(filename, code, show):
+    only = None
     if show and '\n' not in code:
         try:
-            codes = compile(code, filename, 'eval', S.flags | TOP_AWAIT, True),
-            shows = True
+            only = compile(code, filename, 'eval', S.flags | TOP_AWAIT, True)
         except SyntaxError:
             # No expression, or an error that the next try tells better.
-            codes = None
-        if codes is None:
-            codes, shows = compile_user(code, filename, show)
+            pass
+    if only is not None:
+        value = part('run_coroutine')(eval(only, ns)) if only.co_flags & CO_COROUTINE else eval(only, ns)
     else:
-        codes, shows = compile_user(code, filename, show)
-    value = run(codes)
-    return show_value(value) if shows and value is not None else None
+        codes, show = compile_user(code, filename, show)
+        value = run(codes)
+    if not show or value is None:
+        return None
+    if sys_dict.get('displayhook') is not exec_displayhook:
+        getattr(sys, 'displayhook')(value)
+        return None
+    builtins_dict['_'] = value
+    if type(value) in PLAIN:
+        return repr(value).encode('utf-8', 'rialto')
+    return part('forms_of')(value)
 
 
-def execute(frame):
-    n, show, argc = EXEC_HEAD(frame, 1)
+def read_exec(frame):
+    n, show, argc = unpack_from('<QBH', frame, 1)
+    if argc == 0xFFFF:
+        return n, show, '<cell %d>' % n, frame[12:].decode('utf-8', 'surrogateescape')
+    filename, code = part('program')(frame, argc, n)
+    if not filename:
+        return n, show, '<cell %d>' % n, code
+    keep(filename, code)
+    return n, show, filename, code
+
+
+def execute(n, show, filename, code):
     S.n = n
     S.running = True
     if S.parked:
         wake()
-    if argc == 0xFFFF:
-        filename = '<cell %d>' % n
-        code = str(frame[12:], 'utf-8', 'surrogateescape')
+    if len(code) <= SHORT:
+        recent[n % RECENT] = code
     else:
-        filename, code = part('program')(frame, argc, n)
-    # For tracebacks.
-    sources[filename] = code
-    source_order.append(filename)
-    S.kept += len(code)
-    if S.kept > MAX_KEPT or len(source_order) > 2000:
-        forget()
+        keep(filename, code)
     if S.stdin_closed:
         S.stdin_closed = False
         exchange = getattr(sys, 'stdin', None) is stdin
@@ -98,48 +107,72 @@ def execute(frame):
     if S.trace is not None:
         unhush(S.trace)
     ok, value = user(evaluate, filename, code, show)
-    S.trace = hush()
+    if gettrace() is not None or getprofile() is not None:
+        S.trace = hush()
+    else:
+        S.trace = None
     if S.child:
         child_end(None if ok else value)
-    result = b'\0'
     display = None
     if ok:
-        how = b'\0'
-        if value is not None:
-            if type(value) is bytes and len(value) <= INLINE_RESULT:
-                result = PLAIN_HEAD + pack('<I', len(value)) + value
-            else:
-                result, display = pack_result(value)
-    elif isinstance(value, SystemExit):
-        number, message = exit_code(value)
-        data = (message or '').encode('utf-8', 'rialto')[:65536]
-        how = pack('<BBBI', 3, number, message is not None, len(data)) + data
+        if value is None:
+            end = DONE(11, 7, n, 0, 0)
+        elif type(value) is bytes and len(value) <= INLINE_RESULT:
+            size = len(value)
+            end = DONE_PLAIN(31 + size, 7, n, 0, 1, 1, 10, b'text/plain', size) + value
+        else:
+            result, display = pack_result(value)
+            end = DONE(10 + len(result), 7, n, 0, result[0]) + result[1:]
+            value = None
     else:
-        how = bytes((2 if isinstance(value, KeyboardInterrupt) else 1,))
-        for text, most in zip(failure(value), (1024, 65536, 262144)):
-            data = text.encode('utf-8', 'rialto')
-            if len(data) > most:
-                data = data[:most // 2] + b'\n[...]\n' + data[-most // 2:]
-            how += pack('<I', len(data)) + data
-    value = None
+        how = describe_end(value)
+        end = pack('<IBQ', 10 + len(how), 7, n) + how + b'\0'
+        value = None
     if 'matplotlib.pyplot' in modules:
         ok, error = user(part('show_figures'))
         if not ok:
             say(failure(error)[2])
             error = None
-    if getattr(sys, 'stdout', None) is not stdout or getattr(sys, 'stderr', None) is not stderr:
+    if sys_dict.get('stdout') is not stdout or sys_dict.get('stderr') is not stderr:
         user(flush_theirs)
     if S.native:
         fflush()
     if display is not None:
         display()
-    finish(b'\x07' + pack('<Q', n) + how + result)
+    finish(end)
 
 
-def forget():
-    """Lets go of the oldest sources."""
-    while len(source_order) > 2000 or (S.kept > MAX_KEPT and len(source_order) > 1):
-        S.kept -= len(sources.pop(source_order.popleft(), ''))
+def describe_end(error):
+    """How an eval ended that did not end well."""
+    if isinstance(error, SystemExit):
+        number, message = exit_code(error)
+        data = (message or '').encode('utf-8', 'rialto')[:65536]
+        return pack('<BBBI', 3, number, message is not None, len(data)) + data
+    how = bytes((2 if isinstance(error, KeyboardInterrupt) else 1,))
+    for text, most in zip(failure(error), (1024, 65536, 262144)):
+        data = text.encode('utf-8', 'rialto')
+        if len(data) > most:
+            data = data[:most // 2] + b'\n[...]\n' + data[-most // 2:]
+        how += pack('<I', len(data)) + data
+    return how
+
+
+def keep(filename, code):
+    """Keeps a source by its file name, and lets go of the oldest."""
+    S.kept += len(code) - len(sources.pop(filename, ''))
+    sources[filename] = code
+    while S.kept > MAX_KEPT or len(sources) > RECENT:
+        S.kept -= len(sources.pop(next(iter(sources))))
+
+
+def source_of(filename):
+    """The code of an eval, by its file name; None where it is no eval, or long ago."""
+    code = sources.get(filename)
+    if code is None and filename.startswith('<cell ') and filename[6:-1].isdigit():
+        n = int(filename[6:-1])
+        if S.n - RECENT < n <= S.n:
+            code = recent[n % RECENT]
+    return code
 
 
 def fit_linecache(linecache):
@@ -147,7 +180,7 @@ def fit_linecache(linecache):
     of_files = linecache.updatecache
 
     def updatecache(filename, module_globals=None):
-        code = sources.get(filename)
+        code = source_of(filename)
         if code is None:
             return of_files(filename, module_globals)
         lines = [line + '\n' for line in code.split('\n')]

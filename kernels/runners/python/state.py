@@ -52,6 +52,8 @@ pthread_kill = _signal.pthread_kill
 modules = sys.modules
 user_main = modules['__main__']
 ns = user_main.__dict__
+sys_dict = sys.__dict__
+builtins_dict = builtins.__dict__
 
 
 def high(fd, least):
@@ -117,5 +119,10 @@ sending = _thread.allocate_lock()
 receiving = _thread.allocate_lock()
 backlog = deque()   # frames for the main thread that another thread has read
 answers = {}        # ask -> (data, eof)
-sources = {}        # file name -> code, for tracebacks: the last 2,000, the last 16 MiB
-source_order = deque()
+# For tracebacks, the code of the last evals: what is short by its number, in a ring,
+SHORT = 4096        # characters
+RECENT = 2048
+recent = [''] * RECENT
+# the rest by its file name, at most 16 MiB of it.
+MAX_KEPT = 16 * 1024 * 1024
+sources = {}

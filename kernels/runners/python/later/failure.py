@@ -55,7 +55,7 @@ def plain_failure(error, value):
     while trace is not None and len(out) < 200:
         code = trace.tb_frame.f_code
         out.append('  File "%s", line %d, in %s\n' % (code.co_filename, trace.tb_lineno, code.co_name))
-        lines = sources.get(code.co_filename, '').split('\n')
+        lines = (source_of(code.co_filename) or '').split('\n')
         if 0 < trace.tb_lineno <= len(lines):
             out.append('    %s\n' % lines[trace.tb_lineno - 1].strip())
         trace = trace.tb_next

@@ -1,20 +1,17 @@
 # What Python does for `python FILE ARGUMENTS`.
 
 def program(frame, argc, n):
-    """(file name, code) of an eval that comes with arguments."""
+    """(file name or None, code) of an eval that comes with arguments."""
     at = 12
     argv = []
     for _ in range(argc):
         length, = unpack_from('<I', frame, at)
         argv.append(frame[at + 4:at + 4 + length].decode('utf-8', 'surrogateescape'))
         at += 4 + length
-    filename = become_program(argv) or '<cell %d>' % n
+    filename = become_program(argv)
     if filename in sources:
         # The same file, run again, may have changed.
-        S.kept -= len(sources[filename])
-        source_order.remove(filename)
-        linecache = modules.get('linecache')
-        getattr(linecache, 'cache', {}).pop(filename, None)
+        getattr(modules.get('linecache'), 'cache', {}).pop(filename, None)
     return filename, frame[at:].decode('utf-8', 'surrogateescape')
 
 
