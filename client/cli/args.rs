@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and the help that teaches it.
 
 use crate::completions;
+use crate::repl::editor::Mode;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
@@ -99,6 +100,9 @@ pub(crate) struct ReplArgs {
     /// The Python interpreter of a new session
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub(crate) python: Option<PathBuf>,
+    /// Keys as in emacs or vi. Default: what ~/.inputrc says
+    #[arg(long, value_name = "KEYS", env = "RIALTO_EDIT_MODE")]
+    pub(crate) edit_mode: Option<Mode>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,5 +7,5 @@ use crate::{repl, target};
 
 pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failure> {
     let place = Place::of(place)?;
-    repl::open_in_terminal(&place, target::existing(&args.session), "terminal").await
+    repl::open_in_terminal(&place, target::existing(&args.session), "terminal", None).await
 }

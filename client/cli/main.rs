@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Err(e) => return exit::usage(&e),
     };
     // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
-    let args::ReplArgs { session, kernel, new, python } = &args.repl;
+    let args::ReplArgs { session, kernel, new, python, edit_mode: _ } = &args.repl;
     if args.command.is_some() && (session.is_some() || kernel.is_some() || *new || python.is_some()) {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
         return exit::code(Err(Failure::usage(text)));

@@ -118,7 +118,7 @@ fn two_terminals_see_each_other() {
     b.shows(&["from b", "10", ">>>"]);
     a.shows(&["from b", "10", ">>> half a li"]);
     a.keys(&["C-c"]);
-    a.shows(&[">>> half a li", ">>>"]);
+    a.shows(&["10", ">>>"]);
     a.type_line("x");
     a.shows(&["5", ">>>"]);
     b.wait_for(">>> x");

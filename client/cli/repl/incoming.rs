@@ -1,7 +1,7 @@
 //! What comes from the session, and where it goes: our own eval's output straight to the screen, everybody else's above the
 //! prompt, with who did it.
 
-use super::{Busy, Doing, Next, Repl};
+use super::{Asking, Busy, Doing, LinkState, Next, Repl};
 use crate::exit::{self, Failure};
 use crate::paint::{self, paint};
 use crate::sanitise;
@@ -46,6 +46,7 @@ impl Repl {
                 let over = matches!(record.event, Event::SessionEnded(_));
                 self.event(record).await?;
                 if over && self.caught_up() {
+                    self.keyboard.close();
                     paint::talk("the session has ended; rialto logs shows what happened in it");
                     return Ok(Next::Over);
                 }
@@ -60,11 +61,15 @@ impl Repl {
             Incoming::Delayed { error, in_ms, .. } => self.aside(&format!("{}; trying again in {in_ms} ms", error.text)).await,
             Incoming::Goaway(g) => self.aside(&format!("the bridge goes away: {}", g.reason)).await,
             Incoming::Reconnecting { in_ms, why, .. } => {
-                self.screen.busy(Busy::Offline { since: Instant::now().into_std(), why: "reconnecting".to_owned() });
+                let since = *self.gone.get_or_insert_with(std::time::Instant::now);
+                self.screen.busy(Busy::Offline { since, why: "reconnecting".to_owned() });
+                self.keyboard.link(LinkState::Reconnecting(since));
                 self.aside(&format!("{}; reconnecting in {in_ms} ms", why.text)).await;
             }
             Incoming::Connected(c) => {
+                self.gone = None;
                 self.screen.online();
+                self.keyboard.link(LinkState::Connected);
                 if c.again {
                     self.aside("connected again; nothing is lost").await;
                 }
@@ -184,7 +189,7 @@ impl Repl {
     }
 
     fn at_prompt(&self) -> bool {
-        matches!(self.doing, Doing::Reading(_) | Doing::Judging(_))
+        matches!(self.doing, Doing::Reading(_))
     }
 
     async fn ended(&mut self, ended: Ended, seq: Seq) -> Result<(), Failure> {
@@ -235,36 +240,32 @@ impl Repl {
     }
 
     async fn answered(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Failure> {
-        if let Some(waiting) = self.completing.remove(&ticket) {
-            let found = match answer {
-                Ok(Message::Completions(c)) => {
-                    let start = c.completions.start.saturating_sub(self.entry.len());
-                    Some((start, c.completions.items.into_iter().map(|i| i.text).collect()))
-                }
-                _ => None,
-            };
-            let _ = waiting.try_send(found);
-            return Ok(());
-        }
         if let Some(n) = self.interrupting.remove(&ticket) {
             let text = self.verdict(n, &answer);
             self.aside(&text).await;
             return Ok(());
         }
-        if self.judging == Some(ticket) {
-            self.judging = None;
-            if matches!(self.doing, Doing::Judging(_)) {
-                return match answer {
-                    Ok(Message::Completeness(c)) => self.judged(&c.completeness),
-                    Err(e) if e.known() == Some(Code::KernelBusy) && !self.others.anything_runs() => {
-                        self.ask_again = Some(Instant::now() + super::AGAIN);
-                        Ok(())
-                    }
-                    _ => self.guess(),
-                };
+        match (self.questions.remove(&ticket), answer) {
+            (Some(Asking::Complete(reply)), Ok(Message::Completions(c))) => reply.give(c.completions),
+            (Some(Asking::Inspect(reply)), Ok(Message::Inspected(i))) => {
+                if let Some(data) = i.data {
+                    reply.give(data);
+                }
             }
-            return Ok(());
+            (Some(Asking::Judge { answer, .. }), Ok(Message::Completeness(c))) => answer.give(c.completeness),
+            (Some(asking @ Asking::Judge { until, .. }), Err(e))
+                if e.known() == Some(Code::KernelBusy) && !self.others.anything_runs() && Instant::now() < until =>
+            {
+                self.ask_again = Some((Instant::now() + super::AGAIN, asking));
+            }
+            // Whoever asked hears that nobody knows.
+            (Some(_), _) => {}
+            (None, answer) => self.refused(answer).await,
         }
+        Ok(())
+    }
+
+    async fn refused(&mut self, answer: Answer) {
         if let Err(e) = answer {
             self.aside(&e.text).await;
             if matches!(self.doing, Doing::Running(..)) && self.others.ours.is_some_and(|o| self.others.number_of(o).is_none()) {
@@ -272,7 +273,6 @@ impl Repl {
                 self.doing = Doing::Waiting;
             }
         }
-        Ok(())
     }
 
     /// Something to say that is not the program's.
@@ -283,11 +283,8 @@ impl Repl {
     /// Shows text: above the prompt while a line is typed, else where the cursor is.
     pub(super) async fn above(&mut self, text: &str) {
         if matches!(self.doing, Doing::Reading(_)) {
-            let mut text = self.screen.suited(text);
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            let _ = self.keyboard.above.send(text).await;
+            let text = self.screen.suited(text);
+            self.keyboard.above(&text);
         } else {
             let _ = self.screen.line(text.trim_end_matches('\n'));
         }

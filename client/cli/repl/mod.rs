@@ -1,10 +1,9 @@
-//! `rialto [repl]`: a session in the terminal. A plain line loop: read, ask whether it is complete, run, show.
+//! `rialto [repl]`: a session in the terminal. A loop: read an entry, run it, show what comes.
 //!
 //! While code runs nothing is read, so its output needs no care; while a line is read, what others do appears above it.
 
 mod commands;
-mod editor;
-mod guess;
+pub(crate) mod editor;
 mod incoming;
 mod replay;
 mod resume;
@@ -14,13 +13,13 @@ use crate::args::{PlaceArgs, ReplArgs};
 use crate::exit::Failure;
 use crate::local::Place;
 use crate::{paint, reach, target};
-use editor::{Completing, Keyboard, Kind, Read, Typed};
+use editor::{About, Keyboard, Kind, LinkState, Mode, Question, Read, Reply, Typed};
 use incoming::Others;
 use rialto_client::protocol::event::Asked;
 use rialto_client::protocol::event::Who;
-use rialto_client::protocol::kernel::Completeness;
+use rialto_client::protocol::kernel::{Completeness, Completions};
 use rialto_client::protocol::message::{At, Input, Interrupt, Open, Submit};
-use rialto_client::protocol::{ClientId, Cursor, EvalId, EvalNumber, Message, Seq};
+use rialto_client::protocol::{Bundle, ClientId, Cursor, EvalId, EvalNumber, Message, Seq};
 use rialto_client::{Options, Session, Start, Ticket};
 use screen::{Above, Busy, Terminal};
 use std::collections::BTreeMap;
@@ -29,7 +28,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-/// How long the kernel may think about whether an entry is complete.
+/// How long a kernel that starts is asked whether an entry is complete.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A kernel that starts is asked again after this long.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -46,15 +45,14 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
         open.create = open.create.filter(|_| place.home().is_none());
     }
-    open_in_terminal(&place, open, "terminal").await
+    open_in_terminal(&place, open, "terminal", args.edit_mode).await
 }
 
 /// A session in the terminal, wherever it came from.
-pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> Result<u8, Failure> {
+pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mode: Option<Mode>) -> Result<u8, Failure> {
     let client = rialto_client::client_id()?;
     let (session, away) = handle(place, open, label, client);
-    let history = place.home().map(|home| home.state().join("history"));
-    let keyboard = Keyboard::start(history.clone())?;
+    let keyboard = Keyboard::start()?;
     let screen = Terminal::new();
     let mut repl = Repl {
         session,
@@ -65,24 +63,26 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str) -> 
         screen,
         me: client,
         doing: Doing::Waiting,
-        entry: String::new(),
         name: String::new(),
         others: Others::default(),
         catching_up: 0,
         asked: Vec::new(),
-        completing: BTreeMap::new(),
+        questions: BTreeMap::new(),
         interrupting: BTreeMap::new(),
-        judging: None,
         ask_again: None,
+        gone: None,
+        mode,
         interrupts: 0,
         outcome: 0,
         away: (away, 0),
-        typed_before: history,
+        typed_before: place.home().map(|home| home.state().to_owned()),
         connected: std::time::Instant::now(),
     };
     repl.greet().await?;
     let outcome = repl.go().await;
-    let Repl { session, .. } = repl;
+    // The terminal is as it was before the shell has it again.
+    let Repl { session, keyboard, .. } = repl;
+    drop(keyboard);
     session.leave().await;
     outcome
 }
@@ -105,14 +105,31 @@ fn handle(place: &Place, open: Open, label: &str, client: ClientId) -> (Session,
 enum Doing {
     /// Nothing yet.
     Waiting,
-    /// A line is being typed.
-    Reading(Kind),
-    /// The kernel is asked whether the entry is complete.
-    Judging(Instant),
+    /// An entry is being typed, or what a program reads.
+    Reading(What),
     /// Our eval runs, or waits for its turn.
     Running(EvalId, Option<EvalNumber>),
     /// Asked whether the text of an eval is to be removed.
     Redacting(EvalId, EvalNumber),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum What {
+    Entry,
+    Input,
+}
+
+/// Who waits for the answer to a question about code.
+#[derive(Debug)]
+enum Asking {
+    Complete(Reply<Completions>),
+    Inspect(Reply<Bundle>),
+    /// And until when a kernel that starts is asked again.
+    Judge {
+        code: String,
+        answer: Reply<Completeness>,
+        until: Instant,
+    },
 }
 
 struct Repl {
@@ -125,24 +142,27 @@ struct Repl {
     above: Above,
     me: ClientId,
     doing: Doing,
-    entry: String,
     name: String,
     others: Others,
     /// Events up to this one happened before we came.
     catching_up: Seq,
     /// Questions of our evals that nobody has answered.
     asked: Vec<Asked>,
-    completing: BTreeMap<Ticket, Completing>,
-    judging: Option<Ticket>,
-    /// When to ask once more whether the entry is complete.
-    ask_again: Option<Instant>,
+    /// What the editor asked, and nobody has answered.
+    questions: BTreeMap<Ticket, Asking>,
+    /// What is asked once more, and when.
+    ask_again: Option<(Instant, Asking)>,
+    /// The keys that were asked for.
+    mode: Option<Mode>,
+    /// Since when there is no connection.
+    gone: Option<std::time::Instant>,
     interrupts: u32,
     outcome: u8,
     /// Interrupts asked for by a command, and the evals they name.
     interrupting: BTreeMap<Ticket, EvalNumber>,
     /// What happened after this event and up to that one, happened while nobody of this user looked.
     away: (Option<Cursor>, Seq),
-    /// Where what is typed is kept.
+    /// The folder where what is typed is kept.
     typed_before: Option<PathBuf>,
     /// Since when there is a link.
     connected: std::time::Instant,
@@ -172,6 +192,13 @@ impl Repl {
             .filter(|w| w.client != Some(self.me))
             .map(|w| if w.label.is_empty() { w.principal.clone() } else { format!("{}/{}", w.principal, w.label) })
             .collect();
+        self.keyboard.about(About {
+            folder: self.place.home().map(|home| home.state().to_owned()),
+            kernel: status.kernel.clone(),
+            session: self.name.clone(),
+            language: status.info.as_ref().map_or_else(|| status.kernel.clone(), |info| info.language.clone()),
+            mode: self.mode,
+        });
         let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
         let how = if self.place.made() || status.evals == 0 && self.place.home().is_none() {
             format!("new session {}", self.name)
@@ -203,8 +230,7 @@ impl Repl {
                 self.read_code();
             }
             let tick = self.screen.next_tick().into_iter().chain(self.above.due()).min();
-            let late =
-                if let Doing::Judging(until) = self.doing { Some(self.ask_again.unwrap_or(until).min(until)) } else { None };
+            let late = self.ask_again.as_ref().map(|(at, _)| *at);
             let next = tokio::select! {
                 biased;
                 _ = sigint.recv() => { self.ctrl_c()?; Next::On }
@@ -216,7 +242,7 @@ impl Repl {
                 },
                 incoming = self.session.next() => self.incoming(incoming).await?,
                 () = async { match late { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
-                    self.late()?;
+                    self.ask_once_more()?;
                     Next::On
                 }
                 () = async { match tick { Some(at) => tokio::time::sleep_until(at.into()).await, None => std::future::pending().await } } => {
@@ -260,112 +286,75 @@ impl Repl {
     }
 
     fn read_code(&mut self) {
-        let (prompt, initial) = if self.entry.is_empty() { (">>> ", String::new()) } else { ("... ", self.indent()) };
-        self.keyboard.read(Read { prompt: prompt.to_owned(), initial, kind: Kind::Code });
-        self.doing = Doing::Reading(Kind::Code);
-    }
-
-    /// The indent the kernel asked for is kept at the end of the entry until the next line is read.
-    fn indent(&mut self) -> String {
-        let at = self.entry.rfind('\n').map_or(0, |at| at + 1);
-        self.entry.split_off(at)
+        self.keyboard.read(Read { prompt: ">>> ".to_owned(), initial: String::new(), kind: Kind::Code });
+        self.doing = Doing::Reading(What::Entry);
     }
 
     async fn typed(&mut self, typed: Typed) -> Result<Next, Failure> {
         match (typed, self.doing) {
-            (Typed::Complete { code, cursor, answer }, _) => {
-                let whole = format!("{}{code}", self.entry);
-                let at = At { re: 0, code: whole, cursor: (self.entry.len() + cursor) as u64, detail: 0 };
-                let ticket = self.session.send(Message::Complete(at))?;
-                self.completing.insert(ticket, answer);
-            }
+            (Typed::Ask(question), _) => self.ask_kernel(question)?,
             (Typed::Failed(why), _) => return Err(Failure::new(crate::exit::IO, format!("the terminal cannot be read: {why}"))),
-            (Typed::Line(line), Doing::Reading(Kind::Code)) => return self.line(&line).await,
-            (Typed::Interrupted, Doing::Reading(Kind::Code)) => {
-                self.entry.clear();
-                self.doing = Doing::Waiting;
-            }
-            (Typed::Eof, Doing::Reading(Kind::Code)) => {
+            (Typed::Quit, _) => return Ok(Next::Over),
+            (Typed::Entry(entry), Doing::Reading(What::Entry)) => return self.entry(&entry).await,
+            (Typed::Eof, Doing::Reading(What::Entry)) => {
                 let left = if self.others.anything_runs() { " Something still runs in it." } else { "" };
                 paint::talk(&format!("detached from {}; it lives on.{left} Come back with: rialto {}", self.name, self.name));
                 return Ok(Next::Over);
             }
+            (_, Doing::Reading(What::Entry)) => self.doing = Doing::Waiting,
             (typed, Doing::Redacting(eval, n)) => self.redact_or_not(&typed, eval, n)?,
             // What the program reads.
-            (Typed::Line(line), Doing::Reading(_)) => self.answer(line.into_bytes(), false)?,
-            (Typed::Eof, Doing::Reading(_)) => self.answer(Vec::new(), true)?,
-            (Typed::Interrupted, Doing::Reading(_)) => {
+            (Typed::Line(line), Doing::Reading(What::Input)) => self.answer(line.into_bytes(), false)?,
+            (Typed::Eof, Doing::Reading(What::Input)) => self.answer(Vec::new(), true)?,
+            (Typed::Interrupted, Doing::Reading(What::Input)) => {
                 self.back_to_running();
                 self.ctrl_c()?;
             }
+            (_, Doing::Reading(What::Input)) => self.back_to_running(),
             (_, _) => {}
         }
         Ok(Next::On)
     }
 
-    /// A line of code: a command, or more of the entry.
-    async fn line(&mut self, line: &str) -> Result<Next, Failure> {
-        if self.entry.is_empty() {
-            if line.trim().is_empty() {
-                self.doing = Doing::Waiting;
-                return Ok(Next::On);
-            }
-            if let Some(command) = line.strip_prefix(':') {
-                self.doing = Doing::Waiting;
-                return self.command(command.trim()).await;
-            }
+    /// An entry: nothing, a command, or code.
+    async fn entry(&mut self, entry: &str) -> Result<Next, Failure> {
+        self.doing = Doing::Waiting;
+        if entry.trim().is_empty() {
+            return Ok(Next::On);
         }
-        // In the language's own REPL an empty line ends a block: the kernel takes a last newline for one.
-        let blank = line.trim().is_empty();
-        self.entry.push_str(if blank { "" } else { line });
-        self.entry.push('\n');
-        self.doing = Doing::Judging(Instant::now() + PATIENCE);
-        self.ask_whether_complete()?;
+        if let Some(command) = entry.strip_prefix(':') {
+            return self.command(command.trim()).await;
+        }
+        self.run_code(entry)?;
         Ok(Next::On)
     }
 
-    /// The entry as it is to be judged: the newline of its last line is no empty line.
-    fn to_judge(&self) -> &str {
-        self.entry.strip_suffix('\n').unwrap_or(&self.entry)
-    }
-
-    fn ask_whether_complete(&mut self) -> Result<(), Failure> {
-        self.ask_again = None;
-        let at = At { re: 0, code: self.to_judge().to_owned(), cursor: 0, detail: 0 };
-        self.judging = Some(self.session.send(Message::IsComplete(at))?);
+    /// What the editor wants to know of the kernel.
+    fn ask_kernel(&mut self, question: Question) -> Result<(), Failure> {
+        let at = |code: &str, cursor: usize, detail| At { re: 0, code: code.to_owned(), cursor: cursor as u64, detail };
+        let (message, asking) = match question {
+            Question::Complete { code, cursor, answer } => (Message::Complete(at(&code, cursor, 0)), Asking::Complete(answer)),
+            Question::Inspect { code, cursor, detail, answer } => {
+                (Message::Inspect(at(&code, cursor, detail)), Asking::Inspect(answer))
+            }
+            Question::Judge { code, answer } => {
+                (Message::IsComplete(at(&code, 0, 0)), Asking::Judge { code, answer, until: Instant::now() + PATIENCE })
+            }
+        };
+        let ticket = self.session.send(message)?;
+        self.questions.insert(ticket, asking);
         Ok(())
     }
 
-    /// The kernel did not say. One that starts is asked until it can; for one that is busy or gone we guess.
-    fn late(&mut self) -> Result<(), Failure> {
-        match self.doing {
-            Doing::Judging(until) if self.ask_again.is_some() && Instant::now() < until => self.ask_whether_complete(),
-            _ => self.guess(),
+    /// A kernel that starts is asked until it can say.
+    fn ask_once_more(&mut self) -> Result<(), Failure> {
+        let Some((_, asking)) = self.ask_again.take() else { return Ok(()) };
+        if let Asking::Judge { code, .. } = &asking {
+            let at = At { re: 0, code: code.clone(), cursor: 0, detail: 0 };
+            let ticket = self.session.send(Message::IsComplete(at))?;
+            self.questions.insert(ticket, asking);
         }
-    }
-
-    fn guess(&mut self) -> Result<(), Failure> {
-        self.judged(&guess::guess(self.to_judge()))
-    }
-
-    /// The kernel's word on the entry.
-    fn judged(&mut self, completeness: &Completeness) -> Result<(), Failure> {
-        (self.judging, self.ask_again) = (None, None);
-        match completeness {
-            Completeness::Incomplete { indent } => {
-                self.entry.push_str(indent);
-                self.read_code();
-                Ok(())
-            }
-            Completeness::Complete | Completeness::Invalid | Completeness::Unknown => self.submit(),
-        }
-    }
-
-    fn submit(&mut self) -> Result<(), Failure> {
-        let code = std::mem::take(&mut self.entry);
-        let code = code.trim_end();
-        self.keyboard.remember(code);
-        self.run_code(code)
+        Ok(())
     }
 
     fn run_code(&mut self, code: &str) -> Result<(), Failure> {
@@ -390,6 +379,10 @@ impl Repl {
 
     /// Ctrl-C while something of ours runs, or is read by it.
     fn ctrl_c(&mut self) -> Result<(), Failure> {
+        // A terminal that is read plainly sends a signal where another sends a key.
+        if matches!(self.doing, Doing::Reading(_) | Doing::Redacting(..)) {
+            self.keyboard.cancel();
+        }
         let Doing::Running(eval, _) = self.doing else { return Ok(()) };
         self.interrupts += 1;
         match self.interrupts {
@@ -428,7 +421,7 @@ impl Repl {
         }
         let _ = self.screen.before_question(Instant::now().into_std());
         self.keyboard.read(Read { prompt: last.to_owned(), initial: String::new(), kind });
-        self.doing = Doing::Reading(kind);
+        self.doing = Doing::Reading(What::Input);
     }
 
     fn answer(&mut self, data: Vec<u8>, eof: bool) -> Result<(), Failure> {

@@ -76,9 +76,21 @@ impl<'w> Terminal<'w> {
         self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
-    /// What stands on the screen, without the empty rest of lines and screen.
+    /// What stands on the screen, without the empty rest of lines and screen, and prompts without the cell of their state:
+    /// what a story says would otherwise be hard to see.
     #[track_caller]
     pub(crate) fn screen(&self) -> String {
+        let bare = |line: &str| match line.strip_prefix("  ").or_else(|| line.strip_prefix("● ")) {
+            Some(rest) if rest.starts_with(">>>") || rest.starts_with("...") => rest.to_owned(),
+            _ => line.to_owned(),
+        };
+        let lines: Vec<String> = self.whole_screen().lines().map(bare).collect();
+        lines.join("\n")
+    }
+
+    /// The same with all that stands there.
+    #[track_caller]
+    pub(crate) fn whole_screen(&self) -> String {
         let text = self.tmux(&["capture-pane", "-p"]);
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         lines.join("\n").trim_end().to_owned()

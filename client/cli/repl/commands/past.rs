@@ -4,7 +4,7 @@ use super::pager::Pager;
 use super::text::{LastLines, Text, head};
 use crate::exit::Failure;
 use crate::logs::{Item, Strip, Transcript};
-use crate::repl::editor::{Kind, Read, Typed};
+use crate::repl::editor::{Kind, Read, Typed, history, history_file};
 use crate::repl::replay::{Past, stoppable};
 use crate::repl::{Doing, Repl};
 use crate::{paint, reach};
@@ -14,6 +14,8 @@ use rialto_client::protocol::message::{EvalInfo, GetEval, Redact};
 use rialto_client::protocol::{EvalId, EvalNumber, Message, SessionId};
 use std::collections::VecDeque;
 
+/// Entries that `:history -g` shows.
+const TYPED: usize = 1_000;
 /// Evals that `:history` shows.
 const EVALS: u64 = 100;
 /// Lines of code shown of each, and bytes.
@@ -99,13 +101,16 @@ impl Repl {
 
     /// What was typed at the terminals of this user.
     async fn typed_anywhere(&mut self, pattern: &str) -> Result<(), Failure> {
-        let Some(path) = &self.typed_before else { return self.say("there is no history here: it is kept where sessions are") };
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Some(folder) = &self.typed_before else { return self.say("there is no history here: it is kept where sessions are") };
+        let found = history::search(&history_file(folder), pattern, None, TYPED)?;
+        if found.is_empty() {
+            return self.say(if pattern.is_empty() { "nothing has been typed yet" } else { "no entry contains that" });
+        }
         let mut pager = Pager::new();
-        for entry in text.lines().filter(|line| !line.starts_with('#') && line.contains(pattern)) {
+        for entry in found {
             let mut clean = String::new();
-            Strip::default().clean(entry, &mut clean);
-            if !pager.write(&format!("{clean}\n")).await? {
+            Strip::default().clean(&entry.code, &mut clean);
+            if !pager.write(&format!("{}\n", clean.trim_end())).await? {
                 break;
             }
         }
@@ -220,15 +225,16 @@ impl Repl {
             return Err(Failure::usage(":redact takes the number of an eval, as in :redact 12"));
         }
         let info = stoppable(self.which(which)).await?;
-        let prompt = format!("remove the text and output of #{} for good? [y/n] ", info.n);
-        self.keyboard.read(Read { prompt, initial: String::new(), kind: Kind::Input });
+        let question = format!("remove the text and output of #{} for good? [y/n] ", info.n);
+        let kind = Kind::Key { question, choices: "yn".to_owned() };
+        self.keyboard.read(Read { prompt: String::new(), initial: String::new(), kind });
         self.doing = Doing::Redacting(info.eval, info.n);
         Ok(())
     }
 
     pub(in crate::repl) fn redact_or_not(&mut self, typed: &Typed, eval: EvalId, n: EvalNumber) -> Result<(), Failure> {
         self.doing = Doing::Waiting;
-        if matches!(typed, Typed::Line(line) if matches!(line.trim(), "y" | "yes")) {
+        if matches!(typed, Typed::Key('y')) {
             // The event says that it is done, and the answer only why it is not.
             let request = Redact { re: 0, id: rialto_client::request_id()?, eval };
             self.session.send(Message::Redact(request))?;

@@ -1,0 +1,240 @@
+//! The history as the line editor walks through it: in memory, in the order of time, multi-line entries as one.
+
+use super::history::Store;
+use super::marks::{self, Marks};
+use rustyline::Result;
+use rustyline::history::{History, SearchDirection, SearchResult};
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Entries held in memory.
+const HELD: usize = 5_000;
+
+/// What is remembered, and where.
+#[derive(Default)]
+pub(super) struct Recall {
+    entries: Vec<String>,
+    store: Option<Store>,
+    last: i64,
+    pub(super) kernel: String,
+    pub(super) session: String,
+    pub(super) marks: Marks,
+    /// What walking up and down has put into the line last.
+    pub(super) recalled: String,
+    /// What a search for the beginning of the line has found last.
+    pub(super) found: String,
+}
+
+/// The one history that the editor, its hints and its keys look at.
+#[derive(Clone, Default)]
+pub(super) struct Shared(Arc<Mutex<Recall>>);
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Recall> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recall {
+    pub(super) fn keep_in(&mut self, store: Option<Store>) {
+        self.store = store;
+    }
+
+    /// What other terminals have added. What fails is said once, and then done without.
+    pub(super) fn catch_up(&mut self) -> std::io::Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        match store.after(&self.kernel, self.last, HELD) {
+            Ok(new) => {
+                for (id, code) in new {
+                    self.last = self.last.max(id);
+                    self.push(code);
+                }
+                Ok(())
+            }
+            Err(e) => {
+                self.store = None;
+                Err(e)
+            }
+        }
+    }
+
+    fn push(&mut self, code: String) {
+        if self.entries.last() == Some(&code) {
+            return;
+        }
+        self.entries.push(code);
+        if self.entries.len() > HELD + HELD / 10 {
+            self.entries.drain(..HELD / 10);
+        }
+    }
+
+    /// Keeps an entry, in the file first.
+    pub(super) fn remember(&mut self, code: &str) -> std::io::Result<()> {
+        let kept = match &self.store {
+            None => Ok(()),
+            Some(store) => store.append(&self.kernel, &self.session, code).map(|_| ()),
+        };
+        if kept.is_err() {
+            self.store = None;
+        }
+        if self.store.is_some() {
+            return self.catch_up();
+        }
+        self.push(code.to_owned());
+        kept
+    }
+
+    /// The newest entry that begins so and goes on.
+    pub(super) fn suggestion(&self, begin: &str) -> Option<&str> {
+        let longer = |entry: &&String| entry.len() > begin.len() && entry.starts_with(begin);
+        self.entries.iter().rev().find(longer).and_then(|entry| entry.get(begin.len()..))
+    }
+
+    fn nearest(&self, start: usize, dir: SearchDirection, fits: impl Fn(&str) -> Option<usize>) -> Option<(usize, usize)> {
+        let fit = |i: usize| self.entries.get(i).and_then(|entry| fits(entry)).map(|at| (i, at));
+        match dir {
+            SearchDirection::Reverse => (0..=start.min(self.entries.len().checked_sub(1)?)).rev().find_map(fit),
+            SearchDirection::Forward => (start..self.entries.len()).find_map(fit),
+        }
+    }
+
+    fn result(&self, idx: usize, at: usize) -> Option<SearchResult<'static>> {
+        let entry = self.entries.get(idx)?;
+        let pos = self.marks.put(entry.get(..at)?).len();
+        Some(SearchResult { entry: Cow::Owned(self.marks.put(entry)), idx, pos })
+    }
+}
+
+impl History for Shared {
+    fn get(&self, index: usize, _: SearchDirection) -> Result<Option<SearchResult<'_>>> {
+        let mut recall = self.lock();
+        let found = recall.result(index, 0);
+        recall.recalled = recall.entries.get(index).cloned().unwrap_or_default();
+        Ok(found)
+    }
+
+    fn search(&self, term: &str, start: usize, dir: SearchDirection) -> Result<Option<SearchResult<'_>>> {
+        let recall = self.lock();
+        if term.is_empty() {
+            return Ok(None);
+        }
+        let near = recall.nearest(start, dir, |entry| entry.find(term));
+        Ok(near.and_then(|(idx, at)| recall.result(idx, at)))
+    }
+
+    fn starts_with(&self, held: &str, start: usize, dir: SearchDirection) -> Result<Option<SearchResult<'_>>> {
+        let mut recall = self.lock();
+        let term = marks::take(held);
+        // The same entry twice in a row would look like a key that does nothing.
+        let other = |entry: &str| (entry.starts_with(&term) && entry != recall.found).then_some(term.len());
+        let near = recall.nearest(start, dir, other);
+        let found = near.and_then(|(idx, at)| recall.result(idx, at));
+        if let Some((idx, _)) = near {
+            recall.found = recall.entries.get(idx).cloned().unwrap_or_default();
+        } else if dir == SearchDirection::Forward {
+            // After the newest comes what was typed.
+            recall.found.clone_from(&term);
+            let (idx, pos) = (recall.entries.len(), held.len());
+            return Ok(Some(SearchResult { entry: Cow::Owned(held.to_owned()), idx, pos }));
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, _: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn add_owned(&mut self, _: String) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    // Kept by `remember`, which knows more than the library does.
+    fn set_max_len(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn ignore_dups(&mut self, _: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn ignore_space(&mut self, _: bool) {}
+
+    fn save(&mut self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn append(&mut self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn load(&mut self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(entries: &[&str]) -> Shared {
+        let shared = Shared::default();
+        shared.lock().marks = Marks::new("  ... ");
+        for entry in entries {
+            shared.lock().remember(entry).unwrap();
+        }
+        shared
+    }
+
+    #[test]
+    fn the_beginning_finds_older_and_newer_entries_and_then_what_was_typed() {
+        let history = shared(&["import a", "x", "import b", "import b", "y"]);
+        let entry = |found: Result<Option<SearchResult<'_>>>| found.unwrap().map(|r| (r.entry.into_owned(), r.idx));
+        let back = |at| entry(history.starts_with("imp", at, SearchDirection::Reverse));
+        assert_eq!(back(3), Some(("import b".to_owned(), 2)));
+        assert_eq!(back(1), Some(("import a".to_owned(), 0)));
+        let on = |at| entry(history.starts_with("imp", at, SearchDirection::Forward));
+        assert_eq!(on(1), Some(("import b".to_owned(), 2)));
+        assert_eq!(on(3), Some(("imp".to_owned(), 4)));
+    }
+
+    #[test]
+    fn entries_of_many_lines_keep_in_step() {
+        let history = shared(&["def f():\n    return 1"]);
+        let found = history.search("return", 0, SearchDirection::Reverse).unwrap().unwrap();
+        assert_eq!(marks::take(&found.entry), "def f():\n    return 1");
+        assert!(found.entry.get(found.pos..).unwrap().starts_with("return"));
+        assert_eq!(history.lock().suggestion("def"), Some(" f():\n    return 1"));
+        assert_eq!(history.lock().suggestion("def f():\n    return 1"), None);
+    }
+
+    #[test]
+    fn terminals_see_what_others_typed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("h");
+        let open = || {
+            let shared = shared(&[]);
+            shared.lock().kernel = "python".to_owned();
+            shared.lock().keep_in(Some(Store::open(&path, None).unwrap()));
+            shared
+        };
+        let (a, b) = (open(), open());
+        a.lock().remember("from a").unwrap();
+        b.lock().remember("from b").unwrap();
+        assert_eq!(b.lock().entries, ["from a", "from b"]);
+        a.lock().catch_up().unwrap();
+        assert_eq!(a.lock().entries, ["from a", "from b"]);
+    }
+}
