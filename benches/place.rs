@@ -113,7 +113,14 @@ impl Place {
         (session.socket().unwrap().to_owned(), session.cookie().unwrap().into_bytes(), session.id().to_string())
     }
 
-    /// Whether its supervisor does.
+    /// Supervisor and kernel of a session, and the daemon where that is between.
+    pub(crate) async fn parts(&self, session: &mut Session, way: Way) -> Vec<i32> {
+        let supervisor = i32::try_from(session.status().await.unwrap().pid).unwrap();
+        let daemon = self.daemon.as_ref().filter(|_| way == Way::Daemon).map(|child| i32::try_from(child.id()).unwrap());
+        processes::children(supervisor).into_iter().chain([supervisor]).chain(daemon).collect()
+    }
+
+    /// Whether its supervisor lives.
     pub(crate) fn lives(&self, name: &str) -> bool {
         let id = self.home.resolve(name).unwrap();
         self.home.session(&id).lives().unwrap()

@@ -1,5 +1,6 @@
 //! Processes as the system sees them.
 
+use crate::figures::median;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -42,4 +43,45 @@ pub(crate) fn ticks(pid: i32) -> u64 {
     let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
     // The 14th and 15th fields of the line; the 3rd is the first after the name.
     rest.split_ascii_whitespace().skip(11).take(2).filter_map(|number| number.parse::<u64>().ok()).sum()
+}
+
+/// The processes it has started that live.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// What some processes spend.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    /// Processor time for each eval, microseconds; one number for each block.
+    us: Vec<f64>,
+    /// How often one of them slept and had to be woken for each.
+    sleeps: Vec<f64>,
+}
+
+/// What they have spent so far: processor time in nanoseconds, and sleeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoFar(u64, u64);
+
+impl SoFar {
+    pub(crate) fn by(pids: &[i32]) -> Self {
+        let first =
+            |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok();
+        let sleeps = pids.iter().filter_map(|pid| field(*pid, "status", "voluntary_ctxt_switches")).sum();
+        Self(pids.iter().filter_map(first).sum(), sleeps)
+    }
+}
+
+impl Spent {
+    /// Another block of so many evals.
+    pub(crate) fn add(&mut self, from: SoFar, to: SoFar, evals: usize) {
+        self.us.push((to.0 - from.0) as f64 / 1e3 / evals as f64);
+        self.sleeps.push((to.1 - from.1) as f64 / evals as f64);
+    }
+
+    /// The medians.
+    pub(crate) fn text(&mut self) -> String {
+        format!("{:.1} us, {:.1} sleeps", median(&mut self.us), median(&mut self.sleeps))
+    }
 }

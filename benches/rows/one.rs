@@ -1,10 +1,12 @@
 //! One `1+1`: from the submit to its value. The floor and both ways take turns in small blocks, so that whatever else the
-//! machine does hits all three.
+//! machine does hits all three. Beside the time stands what all that take part, the client too, have computed in it, and how
+//! often one of them had to be woken: that hardly depends on what else the machine does.
 
 use super::Amount;
 use crate::figures::{median, percentile, us};
 use crate::floor::{Floor, Run};
 use crate::place::{Place, Way, run, value};
+use crate::processes::{SoFar, Spent};
 use crate::table::Row;
 use rialto_client::{Session, Start};
 use std::time::Instant;
@@ -12,14 +14,27 @@ use std::time::Instant;
 pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) -> Vec<Row> {
     let (block, warm) = (amount.of(200, 200, 10), amount.of(2_000, 500, 0));
     let mut floor = Floor::start(&place.python);
+    let own = i32::try_from(std::process::id()).unwrap();
     let mut sessions = Vec::new();
     for way in Way::BOTH {
         let mut session = place.session(if way == Way::Direct { "one" } else { "one-daemon" }, way, Start::Tail(0)).await;
         timed(&mut session, warm.max(1)).await;
-        sessions.push((way, session, Vec::new(), Vec::new(), Vec::new()));
+        let mut pids = place.parts(&mut session, way).await;
+        pids.push(own);
+        sessions.push(Side {
+            way,
+            session,
+            pids,
+            spent: Spent::default(),
+            all: Vec::new(),
+            ratios: Vec::new(),
+            tails: Vec::new(),
+        });
     }
-    let mut floors = Vec::new();
+    let (mut floors, mut spent) = (Vec::new(), Spent::default());
+    let raw_pids = [own, floor.pid()];
     for _ in 0..rounds {
+        let before = SoFar::by(&raw_pids);
         let mut raw: Vec<f64> = (0..block)
             .map(|_| {
                 let start = Instant::now();
@@ -27,24 +42,42 @@ pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) ->
                 us(start.elapsed())
             })
             .collect();
+        spent.add(before, SoFar::by(&raw_pids), block);
         floors.extend_from_slice(&raw);
         let (raw50, raw99) = (percentile(&mut raw, 50), percentile(&mut raw, 99));
-        for (_, session, all, ratios, tails) in &mut sessions {
-            let mut own = timed(session, block).await;
-            all.extend_from_slice(&own);
-            ratios.push(percentile(&mut own, 50) / raw50);
-            tails.push(percentile(&mut own, 99) / raw99);
+        for side in &mut sessions {
+            let before = SoFar::by(&side.pids);
+            let mut own = timed(&mut side.session, block).await;
+            side.spent.add(before, SoFar::by(&side.pids), block);
+            side.all.extend_from_slice(&own);
+            side.ratios.push(percentile(&mut own, 50) / raw50);
+            side.tails.push(percentile(&mut own, 99) / raw99);
         }
     }
     let both = |all: &mut [f64]| format!("{:.1} / {:.0} us", percentile(all, 50), percentile(all, 99));
     let mut rows = Vec::new();
-    for (way, session, mut all, mut ratios, mut tails) in sessions {
+    for Side { way, session, spent: mut own, mut all, mut ratios, mut tails, .. } in sessions {
         session.leave().await;
         let (key, most) = if way == Way::Direct { ("one", 2.0) } else { ("one_daemon", 2.5) };
         let row = Row::new(key, format!("one `1+1`, {}: p50 / p99", way.text()), median(&mut ratios), "x").at_most(most);
-        rows.push(row.own(both(&mut all)).floor(both(&mut floors)).note(format!("p99 {:.2} x", median(&mut tails))));
+        let note = format!("p99 {:.2} x; computed {}, floor {}", median(&mut tails), own.text(), spent.text());
+        rows.push(row.own(both(&mut all)).floor(both(&mut floors)).note(note));
     }
     rows
+}
+
+/// A session, and what was measured of it.
+struct Side {
+    way: Way,
+    session: Session,
+    pids: Vec<i32>,
+    spent: Spent,
+    /// Microseconds.
+    all: Vec<f64>,
+    /// Of each block's p50 to the floor's.
+    ratios: Vec<f64>,
+    /// Of each block's p99.
+    tails: Vec<f64>,
 }
 
 async fn timed(session: &mut Session, count: usize) -> Vec<f64> {
