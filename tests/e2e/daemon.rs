@@ -3,12 +3,12 @@
 use crate::common::{Running, World};
 use nix::sys::signal::Signal;
 
-struct Served {
-    daemon: Running,
-    at: String,
+pub(crate) struct Served {
+    pub(crate) daemon: Running,
+    pub(crate) at: String,
 }
 
-fn serve(world: &World) -> Served {
+pub(crate) fn serve(world: &World) -> Served {
     let socket = world.dir().join("d.sock");
     let daemon = world.start(&["serve", "--socket", socket.to_str().unwrap()]);
     daemon.wait_for_err("serving this user's sessions on");

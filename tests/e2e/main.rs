@@ -4,8 +4,11 @@
 mod bad_input;
 mod commands;
 mod common;
+mod completing;
 mod daemon;
+mod editing;
 mod exec;
+mod history;
 mod logs;
 mod python;
 mod rpc;

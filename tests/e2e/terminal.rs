@@ -43,7 +43,7 @@ fn a_killed_terminal_costs_nothing() {
     let world = World::new();
     let t = Terminal::open(&world, "rialto work");
     t.shows(&[">>>"]);
-    t.type_line("import os; os.mkfifo('go'); print('begun'); f = open('go'); print('went on')");
+    t.type_line("import os; os.mkfifo('go'); print('be' + 'gun'); f = open('go'); print('went on')");
     t.shows(&["begun"]);
     kill(Pid::from_raw(t.front("rialto")), Signal::SIGKILL).unwrap();
     t.shows(&["Killed", "$"]);
@@ -61,7 +61,7 @@ fn a_closed_window_leaves_the_eval_running() {
     {
         let t = Terminal::open(&world, "rialto work");
         t.shows(&[">>>"]);
-        t.type_line("import os; os.mkfifo('go'); print('begun'); x = open('go').read()");
+        t.type_line("import os; os.mkfifo('go'); print('be' + 'gun'); x = open('go').read()");
         t.shows(&["begun"]);
     }
     std::fs::write(world.project().join("go"), "through the fifo").unwrap();

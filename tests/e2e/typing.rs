@@ -75,7 +75,7 @@ fn ctrl_c_clears_the_line_and_interrupts_what_runs() {
     t.keys(&["C-y"]);
     t.shows(&["'kept'", ">>> this is never run"]);
     t.keys(&["C-c"]);
-    t.type_line("import time; print('begun'); time.sleep(60)");
+    t.type_line("import time; print('be' + 'gun'); time.sleep(60)");
     t.shows(&["begun"]);
     t.keys(&["C-c"]);
     t.shows(&["KeyboardInterrupt", ">>>"]);

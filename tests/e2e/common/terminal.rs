@@ -96,6 +96,12 @@ impl<'w> Terminal<'w> {
         lines.join("\n").trim_end().to_owned()
     }
 
+    /// The screen with its colours.
+    #[track_caller]
+    pub(crate) fn painted(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
     /// Waits until the screen ends with these lines: the place where somebody would type next.
     #[track_caller]
     pub(crate) fn shows(&self, lines: &[&str]) {

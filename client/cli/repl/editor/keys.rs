@@ -5,6 +5,7 @@ use super::assist::STEP;
 use super::marks;
 use super::recall::Shared;
 use super::state::{Left, State};
+use super::suspend::Before;
 use super::{above::Above, ask::Asker, render};
 use rialto_client::protocol::kernel::Completeness;
 use rustyline::history::History;
@@ -22,6 +23,7 @@ pub(super) struct Keys {
     pub(super) history: Shared,
     pub(super) asker: Asker,
     pub(super) above: Above,
+    pub(super) before: Before,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,6 +43,7 @@ enum Key {
     KillOn,
     KillWord,
     Clear,
+    Suspend,
     Quit,
     External,
     Back,
@@ -75,6 +78,7 @@ const BINDINGS: &[(KeyEvent, Key)] = &[
     (KeyEvent(KeyCode::Char('K'), Modifiers::CTRL), Key::KillOn),
     (KeyEvent(KeyCode::Char('W'), Modifiers::CTRL), Key::KillWord),
     (KeyEvent(KeyCode::Char('C'), Modifiers::CTRL), Key::Clear),
+    (KeyEvent(KeyCode::Char('Z'), Modifiers::CTRL), Key::Suspend),
     (KeyEvent(KeyCode::Char('\\'), Modifiers::CTRL), Key::Quit),
     (KeyEvent(KeyCode::F(2), Modifiers::NONE), Key::External),
     (KeyEvent(KeyCode::BackTab, Modifiers::NONE), Key::Back),
@@ -103,7 +107,7 @@ struct Bound {
 impl ConditionalEventHandler for Bound {
     fn handle(&self, _: &Event, _: rustyline::RepeatCount, _: bool, ctx: &EventContext<'_>) -> Option<Cmd> {
         if !self.keys.state.code() {
-            return None;
+            return (self.key == Key::Suspend).then(|| self.keys.suspend(ctx.line()));
         }
         let commands = ctx.input_mode() == InputMode::Command;
         self.keys.act(self.key, commands, ctx)
@@ -117,7 +121,10 @@ impl Keys {
             Key::Enter => Some(self.enter(line, pos)),
             Key::Force => Some(Cmd::AcceptLine),
             Key::Newline if line.is_empty() => Some(self.leave(Left::More)),
-            Key::Newline => Some(self.newline(&indent_at(line, pos))),
+            Key::Newline => {
+                let deeper = if line_begin(line, pos).trim_end().ends_with([':', '(', '[', '{']) { STEP } else { 0 };
+                Some(self.newline(&format!("{}{}", indent_at(line, pos), " ".repeat(deeper))))
+            }
             Key::Up => self.up(line, pos),
             Key::Down => self.down(line, pos),
             Key::Left => left(line, pos).map(Cmd::Move),
@@ -133,6 +140,7 @@ impl Keys {
             Key::KillWord => word(line, pos).map(Cmd::Kill),
             Key::Clear if line.is_empty() => Some(Cmd::Noop),
             Key::Clear => Some(Cmd::Kill(Movement::WholeBuffer)),
+            Key::Suspend => Some(self.suspend(line)),
             Key::Quit => Some(self.leave(Left::Quit)),
             Key::External => {
                 let drawn = format!("{line}{}", self.state.hint());
@@ -148,6 +156,11 @@ impl Keys {
             Key::ViHome if commands => home(line, pos).map(Cmd::Move),
             Key::ViLeft | Key::ViRight | Key::ViHome => None,
         }
+    }
+
+    fn suspend(&self, line: &str) -> Cmd {
+        self.before.suspend(line);
+        Cmd::Repaint
     }
 
     fn leave(&self, why: Left) -> Cmd {
@@ -201,7 +214,10 @@ impl Keys {
     /// What is known of the name at the cursor, above the prompt.
     fn inspect(&self, line: &str, pos: usize) -> Cmd {
         let (code, cursor) = marks::take_at(line, pos);
-        if let Some(found) = self.asker.inspect(&code, cursor).as_ref().and_then(render::text) {
+        // Inside of a call it is the called that is asked about.
+        let places = [Some(cursor), call_around(&code, cursor)];
+        let known = |at: usize| self.asker.inspect(&code, at).as_ref().and_then(render::text);
+        if let Some(found) = places.into_iter().flatten().find_map(known) {
             self.above.show(&found);
         }
         Cmd::Noop
@@ -219,6 +235,20 @@ pub(super) fn to_judge(code: &str) -> &str {
 /// What is complete whatever the kernel says: nothing, a command, a question about a name.
 pub(super) fn for_nobody_to_judge(code: &str) -> bool {
     code.trim().is_empty() || code.starts_with(':') && !code.contains('\n') || asks_about(code).is_some()
+}
+
+/// Where the bracket stands that is open here.
+fn call_around(code: &str, cursor: usize) -> Option<usize> {
+    let mut open = 0_u32;
+    for (at, c) in code.get(..cursor)?.char_indices().rev() {
+        match c {
+            '(' if open == 0 => return Some(at),
+            '(' => open -= 1,
+            ')' => open += 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn line_begin(line: &str, pos: usize) -> &str {
@@ -303,6 +333,7 @@ mod tests {
         assert_eq!(right(&line, y + 1), Some(Movement::ViCharSearch(1, CharSearch::Forward('z'))));
         assert_eq!(right(&line, y), None);
         assert_eq!(home(&line, 3), None);
+        assert_eq!((call_around("f(g(1), 2", 9), call_around("f(1)", 4), call_around("é(", 3)), (Some(1), None, Some(2)));
         assert!(home(&line, y).is_some());
         assert_eq!(indent_at(&line, y + 1), "    ");
         assert_eq!(dedent(&line, z), None);

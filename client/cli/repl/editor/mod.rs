@@ -22,6 +22,7 @@ mod recall;
 mod render;
 mod reply;
 mod state;
+mod suspend;
 mod typing;
 
 #[allow(unused_imports)]
@@ -32,16 +33,15 @@ pub(crate) use prompt::LinkState;
 pub(crate) use reply::Reply;
 
 use above::Above;
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use rialto_client::protocol::Bundle;
 use rialto_client::protocol::kernel::{Completeness, Completions};
 use state::State;
 use std::io::{IsTerminal, PipeWriter, Write, pipe, stdin, stdout};
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
+use suspend::Before;
 use tokio::sync::mpsc;
 
 /// How long the editor may take to put the terminal back as it was.
@@ -135,8 +135,7 @@ pub(crate) struct Keyboard {
     reads: u64,
     painter: Painter,
     ended: Receiver<()>,
-    /// The terminal as it was.
-    before: Option<Termios>,
+    before: Before,
 }
 
 impl Keyboard {
@@ -147,8 +146,15 @@ impl Keyboard {
         let (woken, wake) = pipe()?;
         let (end, ended) = sync_channel(1);
         let (above, state, painter) = (Above::default(), Arc::new(State::default()), Painter::default());
-        let before = tcgetattr(stdin().as_fd()).ok();
-        let thread = typing::Thread { said, above: above.clone(), state: Arc::clone(&state), painter: painter.clone(), woken };
+        let before = Before::here();
+        let thread = typing::Thread {
+            said,
+            above: above.clone(),
+            state: Arc::clone(&state),
+            painter: painter.clone(),
+            woken,
+            before: before.clone(),
+        };
         std::thread::Builder::new().name("editor".to_owned()).spawn(move || {
             thread.run(&asked);
             let _ = end.send(());
@@ -218,11 +224,9 @@ impl Keyboard {
         let left = self.ended.recv_timeout(LEAVING);
         self.above.drain();
         self.above.close();
-        if let Some(before) = &self.before
-            && left.is_err()
-        {
-            let _ = tcsetattr(stdin().as_fd(), SetArg::TCSADRAIN, before);
-            let _ = stdout().write_all(b"\x1b[?2004l\x1b[?25h\n");
+        if left.is_err() && can_edit() {
+            self.before.restore();
+            let _ = stdout().write_all(b"\n");
         }
     }
 }

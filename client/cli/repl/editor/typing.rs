@@ -11,6 +11,7 @@ use super::plain::Plain;
 use super::prompt::{Face, Looks, continuation};
 use super::recall::Shared;
 use super::state::{Left, State};
+use super::suspend::Before;
 use super::{About, Kind, Mode, Read, Request, Typed, can_edit, external, history_file, keypress, paste};
 use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
@@ -26,6 +27,7 @@ pub(super) struct Thread {
     pub(super) state: Arc<State>,
     pub(super) painter: Painter,
     pub(super) woken: PipeReader,
+    pub(super) before: Before,
 }
 
 impl Thread {
@@ -158,7 +160,13 @@ impl Lines {
             screen: (24, 80),
         }));
         let above = thread.above.clone();
-        let keys = Keys { state: Arc::clone(&state), history: history.clone(), asker: asker.clone(), above: above.clone() };
+        let keys = Keys {
+            state: Arc::clone(&state),
+            history: history.clone(),
+            asker: asker.clone(),
+            above: above.clone(),
+            before: thread.before.clone(),
+        };
         keys::bind(&mut editor, &keys);
         let printer = editor.create_external_printer()?;
         let (printing, seen) = (above.clone(), Arc::clone(&state));

@@ -1,0 +1,90 @@
+//! Tab and its friends: what the kernel knows, while somebody types.
+
+use crate::common::{World, until};
+use crate::editing::prompt;
+
+#[test]
+fn possibilities_are_listed_with_their_kind() {
+    let world = World::new();
+    world.session("work", "apple_one = 1\ndef apple_two(): pass\nimport apple_pie".trim_end_matches("\nimport apple_pie"));
+    let t = prompt(&world);
+    t.type_text("print(apple");
+    t.keys(&["Tab"]);
+    t.shows(&[">>> print(apple_"]);
+    let screen = t.screen();
+    assert!(screen.contains("apple_one  ") && screen.contains("apple_two  function"), "{screen}");
+    t.type_text("o");
+    t.keys(&["Tab"]);
+    t.shows(&[">>> print(apple_one"]);
+    t.type_text(")");
+    t.keys(&["Enter"]);
+    t.shows(&["1", ">>>"]);
+    // In the second line of an entry as in the first.
+    t.type_line("if True:");
+    t.type_text("print(apple_o");
+    t.keys(&["Tab"]);
+    t.shows(&["...     print(apple_one"]);
+}
+
+#[test]
+fn a_list_is_never_longer_than_the_screen() {
+    let world = World::new();
+    world.session("work", "for i in range(300): globals()[f'long_name_{i}'] = i");
+    let t = prompt(&world);
+    t.type_text("long_");
+    t.keys(&["Tab"]);
+    t.shows(&[">>> long_name_"]);
+    t.wait_for(" others");
+    t.type_text("299");
+    t.keys(&["Enter"]);
+    t.shows(&["299", ">>>"]);
+}
+
+#[test]
+fn typing_goes_on_while_the_kernel_thinks() {
+    let world = World::new();
+    let slow = "import os\nos.mkfifo('go')\nclass Slow:\n    def __dir__(self):\n        open('asked', 'w').write('x')\n        \
+                open('go').read()\n        return ['slow_name']\ns = Slow()";
+    world.session("work", slow);
+    let t = prompt(&world);
+    t.type_text("s.");
+    t.keys(&["Tab"]);
+    world.wait_for_file("asked");
+    t.type_text("xy");
+    t.shows(&[">>> s.xy"]);
+    // The answer that comes late is there when Tab asks for the same again.
+    t.keys(&["BSpace", "BSpace"]);
+    t.shows(&[">>> s."]);
+    std::fs::write(world.project().join("go"), "x").unwrap();
+    t.keys(&["Tab"]);
+    t.shows(&[">>> s.slow_name"]);
+}
+
+#[test]
+fn a_kernel_that_is_busy_completes_nothing_and_holds_nothing_up() {
+    let world = World::new();
+    let t = prompt(&world);
+    let busy = world.start(&["exec", "-s", "work", "-q", "-c", "import os; os.mkfifo('go'); print('busy'); open('go').read()"]);
+    busy.wait_for_out("busy\n");
+    t.shows(&["busy", ">>>"]);
+    t.type_text("pri");
+    t.keys(&["Tab"]);
+    t.type_text("nt(5)");
+    t.shows(&[">>> print(5)"]);
+    std::fs::write(world.project().join("go"), "x").unwrap();
+    busy.end().exits(0);
+}
+
+#[test]
+fn shift_tab_tells_of_the_name_and_tab_indents_where_a_line_begins() {
+    let world = World::new();
+    world.session("work", "def greet(name, loud=False):\n    'Says hello.'");
+    let t = prompt(&world);
+    t.type_text("greet('x', ");
+    t.keys(&["BTab"]);
+    until("what is known", || t.screen().contains("Says hello.").then_some(()));
+    t.shows(&[">>> greet('x',"]);
+    t.keys(&["C-c", "Tab"]);
+    t.type_text("x");
+    t.shows(&[">>>     x"]);
+}
