@@ -93,6 +93,18 @@ fn a_paste_is_one_entry_and_loses_its_prompts() {
 }
 
 #[test]
+fn what_is_typed_right_behind_a_paste_belongs_to_it() {
+    let world = World::new();
+    let t = prompt(&world);
+    let bytes: Vec<String> = b"\x1b[200~>>> a = 6\n>>> a *\x1b[201~ 7".iter().map(|b| format!("{b:x}")).collect();
+    let keys: Vec<&str> = std::iter::once("-H").chain(bytes.iter().map(String::as_str)).collect();
+    t.keys(&keys);
+    t.shows(&[">>> a = 6", "... a * 7"]);
+    t.keys(&["Enter"]);
+    t.shows(&["... a * 7", "42", ">>>"]);
+}
+
+#[test]
 fn a_longer_paste_than_the_screen_arrives_whole() {
     let world = World::new();
     let t = prompt(&world);
@@ -103,6 +115,23 @@ fn a_longer_paste_than_the_screen_arrives_whole() {
     t.shows(&["... total = 99", ">>>"]);
     t.type_line("total");
     t.shows(&["99", ">>>"]);
+}
+
+#[test]
+fn a_byte_that_is_no_text_leaves_the_entry_as_it_is() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_text("6 * 7 #");
+    t.shows(&[">>> 6 * 7 #"]);
+    t.keys(&["-H", "ff"]);
+    // What arrives together with it may go with it; what is typed then does not.
+    until("typing to go on", || {
+        t.type_text("x");
+        t.screen().ends_with('x').then_some(())
+    });
+    assert!(t.screen().contains(">>> 6 * 7 #x"), "{}", t.screen());
+    t.keys(&["Enter"]);
+    t.shows(&["42", ">>>"]);
 }
 
 #[test]

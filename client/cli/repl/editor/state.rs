@@ -112,8 +112,8 @@ impl State {
         line.clone_into(&mut self.line.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(super) fn nothing_typed(&self) -> bool {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    pub(super) fn line(&self) -> String {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The suggestion that is drawn after the line.

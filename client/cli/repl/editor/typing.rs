@@ -203,12 +203,18 @@ impl Lines {
                 Ok(line) => break Typed::Line(line),
                 Err(ReadlineError::Eof) => break Typed::Eof,
                 Err(ReadlineError::Interrupted) => {}
+                // A byte that is no text, from a paste or another keyboard: it is left out, and what stands there stays.
+                Err(ReadlineError::Io(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
+                    let drawn = self.state.line();
+                    let text = marks::take(&drawn);
+                    self.state.leaves(Left::Again { pos: text.len(), text, drawn: format!("{drawn}{}", self.state.hint()) });
+                }
                 Err(e) => break Typed::Failed(e.to_string()),
             }
             match self.state.take_left() {
                 None => break Typed::Interrupted,
                 Some(Left::Cancelled) => {
-                    if self.state.nothing_typed() {
+                    if self.state.line().is_empty() {
                         self.erase(&face, "");
                     }
                     break Typed::Cancelled;
@@ -219,8 +225,16 @@ impl Lines {
                     break Typed::More;
                 }
                 Some(Left::Again { text: again, pos: at, drawn }) => {
-                    self.erase(&face, &drawn);
-                    (text, pos) = (again, at);
+                    let line = self.state.line();
+                    if drawn.starts_with(&line) {
+                        self.erase(&face, &drawn);
+                        (text, pos) = (again, at);
+                    } else {
+                        // Keys that came right behind the paste were taken first.
+                        self.erase(&face, &format!("{line}{}", self.state.hint()));
+                        text = paste::without_prompts(&marks::take(&line));
+                        pos = text.len();
+                    }
                 }
                 Some(Left::External { text: entry, drawn }) => {
                     self.erase(&face, &drawn);
