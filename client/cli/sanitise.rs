@@ -140,7 +140,7 @@ impl Perform for Pass<'_> {
             ([], 'K' | 'C' | 'D' | 'G') if self.rule == Rule::Line => self.csi(params, action),
             _ if self.rule != Rule::Live => {}
             // The lines that have scrolled away are the reader's, not the program's.
-            ([], 'J') if first(params) <= 2 => {
+            ([], 'J') if params.len() == 1 && first(params) <= 2 => {
                 self.csi(params, action);
                 self.pen.erased(first(params) != 1);
             }

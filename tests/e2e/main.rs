@@ -12,6 +12,7 @@ mod history;
 mod logs;
 mod python;
 mod rpc;
+mod screen;
 mod sessions;
 mod terminal;
 mod typing;

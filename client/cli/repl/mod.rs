@@ -286,7 +286,7 @@ impl Repl {
     }
 
     fn read_code(&mut self) {
-        self.keyboard.read(Read { prompt: ">>> ".to_owned(), initial: String::new(), kind: Kind::Code });
+        self.keyboard.read(Read { prompt: ">>> ".to_owned(), initial: self.screen.typed(), kind: Kind::Code });
         self.doing = Doing::Reading(What::Entry);
     }
 
@@ -446,6 +446,7 @@ impl Repl {
     }
 
     fn back_to_running(&mut self) {
+        self.screen.after_question(Instant::now().into_std());
         self.doing = self.others.ours.map_or(Doing::Waiting, |eval| Doing::Running(eval, self.others.number_of(eval)));
     }
 }

@@ -102,6 +102,12 @@ impl<'w> Terminal<'w> {
         self.tmux(&["capture-pane", "-p", "-e"])
     }
 
+    /// The screen and everything that has scrolled away.
+    #[track_caller]
+    pub(crate) fn history(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-S", "-"])
+    }
+
     /// Waits until the screen ends with these lines: the place where somebody would type next.
     #[track_caller]
     pub(crate) fn shows(&self, lines: &[&str]) {

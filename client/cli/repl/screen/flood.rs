@@ -75,9 +75,7 @@ impl Flood {
     }
 
     fn room(&mut self, bytes: &[u8], (columns, rows): (usize, usize), now: Instant) -> usize {
-        let forgiven = now.saturating_duration_since(self.filled).as_secs_f64() * FORGIVEN * rows as f64;
-        self.rows = (self.rows + forgiven).min((rows * SCREENFULS) as f64);
-        self.filled = now;
+        self.forgive(rows, now);
         let columns = columns.max(1);
         for (at, byte) in bytes.iter().enumerate() {
             match byte {
@@ -101,6 +99,19 @@ impl Flood {
             }
         }
         bytes.len()
+    }
+
+    /// A picture was shown: for the quota it is a screenful.
+    pub(super) fn drew(&mut self, rows: usize, now: Instant) {
+        self.forgive(rows, now);
+        self.rows -= rows as f64;
+        self.column = 0;
+    }
+
+    fn forgive(&mut self, rows: usize, now: Instant) {
+        let forgiven = now.saturating_duration_since(self.filled).as_secs_f64() * FORGIVEN * rows as f64;
+        self.rows = (self.rows + forgiven).min((rows * SCREENFULS) as f64);
+        self.filled = now;
     }
 
     fn hide(&mut self, (stream, bytes): (Stream, &[u8]), (n, seq): (EvalNumber, Seq), now: Instant) {

@@ -7,10 +7,9 @@ use rialto_client::protocol::{Bundle, EvalNumber};
 /// What a value looks like.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Form<'b> {
-    /// A picture, and what stands for it where it cannot be shown.
+    /// A picture, where it is of a kind that we can draw, and what stands for it where it cannot be shown.
     Image {
-        mime: &'b str,
-        data: &'b [u8],
+        drawable: Option<&'b [u8]>,
         instead: String,
     },
     Text(String),
@@ -29,7 +28,8 @@ pub(super) fn best(data: &Bundle, n: EvalNumber, columns: usize) -> Form<'_> {
         Some(text) if !is_address(&text) => format!("{text}\n{instead}"),
         _ => instead,
     };
-    Form::Image { mime, data: &bytes.0, instead }
+    let drawable = matches!(mime.as_str(), "image/png" | "image/jpeg").then_some(bytes.0.as_slice());
+    Form::Image { drawable, instead }
 }
 
 fn text(data: &Bundle, columns: usize) -> Option<String> {

@@ -40,6 +40,9 @@ pub(crate) struct Terminal {
     eval: Option<Eval>,
     /// When the line that says what goes on was drawn, while it stands there.
     drawn: Option<Instant>,
+    images: images::Images,
+    /// Somebody reads from the terminal: it cannot be asked anything.
+    read: bool,
     title: title::Title,
     /// The session's.
     name: String,
@@ -60,7 +63,21 @@ impl Terminal {
     fn on(out: Box<dyn Write>, err: Box<dyn Write>, look: Look, size: fn() -> Size) -> Self {
         let streams = Default::default();
         let title = title::Title::new(look.title);
-        Self { out, err, look, size, streams, pen: Pen::default(), eval: None, drawn: None, title, name: String::new() }
+        let images = images::Images::new(look.out == Kind::Terminal);
+        Self {
+            out,
+            err,
+            look,
+            images,
+            read: false,
+            size,
+            streams,
+            pen: Pen::default(),
+            eval: None,
+            drawn: None,
+            title,
+            name: String::new(),
+        }
     }
 
     /// What puts together the lines that are shown above the prompt.
@@ -74,6 +91,7 @@ impl Terminal {
 
     /// An eval of ours begins: it was sent.
     pub(crate) fn begin(&mut self, now: Instant) {
+        self.read = false;
         self.eval = Some(Eval { status: Status::new(now), flood: Flood::new((self.size)().rows, now) });
     }
 
@@ -185,24 +203,44 @@ impl Terminal {
 
     /// A rich value that the code showed.
     pub(crate) fn display(&mut self, display: &Display, seq: Seq, now: Instant) -> io::Result<()> {
-        let text = self.form(&display.data, display.n);
-        self.written(Stream::Stdout, text.as_bytes(), (display.n, seq), now)
+        self.rich(&display.data, (display.n, seq), now)
     }
 
     /// A value, as the language's REPL shows it.
     pub(crate) fn value(&mut self, data: &Bundle, n: EvalNumber, seq: Seq, now: Instant) -> io::Result<()> {
         self.settle(now)?;
         self.fresh_line()?;
-        let text = self.form(data, n);
-        self.written(Stream::Stdout, text.as_bytes(), (n, seq), now)
+        self.rich(data, (n, seq), now)
     }
 
-    /// Its best form, as a whole line.
-    fn form(&mut self, data: &Bundle, n: EvalNumber) -> String {
-        match forms::best(data, n, (self.size)().columns) {
-            Form::Text(text) => text + "\n",
-            Form::Image { mime: _, data: _, instead } => instead + "\n",
-        }
+    /// Its best form, on lines of its own.
+    fn rich(&mut self, data: &Bundle, from: (EvalNumber, Seq), now: Instant) -> io::Result<()> {
+        let window = (self.size)();
+        let text = match forms::best(data, from.0, window.columns) {
+            Form::Text(text) => text,
+            Form::Image { drawable: None, instead } => instead,
+            Form::Image { drawable: Some(data), instead } => {
+                // Of a flood's pictures none is shown: each is worth many lines.
+                let flooding = self.eval.as_ref().is_some_and(|eval| eval.flood.hiding().is_some());
+                if !flooding && let Some(drawn) = self.drawn(data, window)? {
+                    self.fresh_line()?;
+                    self.out.write_all(drawn.as_bytes())?;
+                    if let Some(eval) = &mut self.eval {
+                        eval.status.spoke(now);
+                        eval.flood.drew(window.rows, now);
+                    }
+                    return Ok(());
+                }
+                instead
+            }
+        };
+        self.written(Stream::Stdout, (text + "\n").as_bytes(), from, now)
+    }
+
+    fn drawn(&mut self, data: &[u8], window: Size) -> io::Result<Option<String>> {
+        self.erase()?;
+        self.out.flush()?;
+        Ok(self.images.show(data, window, !self.read))
     }
 
     /// An exception, as the language prints it.
@@ -265,7 +303,23 @@ impl Terminal {
     /// The editor is about to read: everything is shown, and the line is empty.
     pub(crate) fn before_read(&mut self) -> io::Result<()> {
         self.fresh_line()?;
-        self.flush()
+        self.flush()?;
+        self.read = true;
+        self.images.before_read();
+        Ok(())
+    }
+
+    /// What was typed while the terminal was asked what it can: it belongs into the line that is read next.
+    pub(crate) fn typed(&mut self) -> String {
+        self.images.typed()
+    }
+
+    /// The question was answered; our eval goes on.
+    pub(crate) fn after_question(&mut self, now: Instant) {
+        self.read = false;
+        if let Some(eval) = &mut self.eval {
+            eval.status.spoke(now);
+        }
     }
 
     /// A program is about to ask: what led there is shown, and the cursor stays where it is.
@@ -273,7 +327,10 @@ impl Terminal {
         self.settle(now)?;
         // Its answer ends the line.
         self.pen.place(false);
-        self.flush()
+        self.read = true;
+        self.flush()?;
+        self.images.before_read();
+        Ok(())
     }
 
     /// A value in words, for where no picture can stand.
@@ -330,7 +387,7 @@ impl Terminal {
         let calm = eval.flood.calm_at();
         let drawing = match self.drawn {
             Some(drawn) => Some(Status::next_frame(drawn)),
-            None if self.pen.midline() => None,
+            None if self.pen.midline() || self.read => None,
             None => Some(eval.status.due(patience, calm.is_some())),
         };
         match (calm, drawing) {
@@ -350,7 +407,7 @@ impl Terminal {
         }
         let hidden = eval.flood.hiding();
         let due = eval.status.due(patience, hidden.is_some()) <= now;
-        if !due || self.pen.midline() || self.drawn.is_some_and(|drawn| Status::next_frame(drawn) > now) {
+        if self.read || !due || self.pen.midline() || self.drawn.is_some_and(|drawn| Status::next_frame(drawn) > now) {
             return Ok(());
         }
         let text: String = eval.status.text(hidden, now).chars().take((self.size)().columns.saturating_sub(1)).collect();
