@@ -41,6 +41,7 @@ const COLOURS: &[(&str, &str)] = &[
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Painter {
     language: Arc<Mutex<String>>,
+    lines: Arc<Mutex<Vec<Line>>>,
 }
 
 impl Painter {
@@ -52,7 +53,12 @@ impl Painter {
             let grammars = GRAMMARS.get_or_init(SyntaxSet::load_defaults_newlines);
             // The first use compiles the expressions, which takes longer than all later ones.
             if let Some(grammar) = painter.grammar(grammars) {
-                let _ = paint_with(grammars, grammar, "def f(x, *a):\n    return x.y + 'z' % 1 # c\nfor i in [1, 2.0]: f(i)");
+                let _ = paint_with(
+                    grammars,
+                    grammar,
+                    "def f(x, *a):\n    return x.y + 'z' % 1 # c\nfor i in [1, 2.0]: f(i)",
+                    &mut Vec::new(),
+                );
             }
         };
         let _ = std::thread::Builder::new().name("grammars".to_owned()).spawn(load);
@@ -74,7 +80,7 @@ impl Painter {
             return None;
         }
         let grammars = GRAMMARS.get()?;
-        paint_with(grammars, self.grammar(grammars)?, code)
+        paint_with(grammars, self.grammar(grammars)?, code, &mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The end of names of files in this language.
@@ -92,30 +98,59 @@ impl Painter {
     }
 }
 
-fn paint_with(grammars: &SyntaxSet, grammar: &SyntaxReference, code: &str) -> Option<String> {
-    let mut state = ParseState::new(grammar);
-    let mut stack = ScopeStack::new();
+/// A painted line, and what the grammar knew before and after it: typing changes one line, and only that is parsed again.
+#[derive(Debug)]
+struct Line {
+    text: String,
+    painted: String,
+    before: Known,
+    after: Known,
+}
+
+type Known = (ParseState, ScopeStack);
+
+fn paint_with(grammars: &SyntaxSet, grammar: &SyntaxReference, code: &str, lines: &mut Vec<Line>) -> Option<String> {
+    let mut known = (ParseState::new(grammar), ScopeStack::new());
     let mut painted = String::with_capacity(code.len() * 2);
-    for (n, line) in code.split('\n').enumerate() {
-        if line.len() > LONGEST_LINE {
+    let mut count = 0;
+    for (n, text) in code.split('\n').enumerate() {
+        if text.len() > LONGEST_LINE {
             return None;
         }
         if n > 0 {
             painted.push('\n');
         }
-        // Marks are no code.
-        let begin = line.rfind(marks::LAST).map_or(0, |at| at + marks::LAST.len_utf8());
-        let (mark, text) = line.split_at_checked(begin)?;
-        painted.push_str(mark);
-        let whole = format!("{text}\n");
-        let mut last = 0;
-        for (at, op) in state.parse_line(&whole, grammars).ok()? {
-            piece(&mut painted, whole.get(last..at)?, colour(&stack));
-            stack.apply(&op).ok()?;
-            last = at;
+        if lines.get(n).is_none_or(|line| line.text != text || line.before != known) {
+            let before = known.clone();
+            let line = paint_line(grammars, text, &mut known)?;
+            let line = Line { text: text.to_owned(), painted: line, before, after: known.clone() };
+            match lines.get_mut(n) {
+                Some(old) => *old = line,
+                None => lines.push(line),
+            }
         }
-        piece(&mut painted, whole.get(last..)?, colour(&stack));
+        let line = lines.get(n)?;
+        painted.push_str(&line.painted);
+        known.clone_from(&line.after);
+        count = n + 1;
     }
+    lines.truncate(count);
+    Some(painted)
+}
+
+fn paint_line(grammars: &SyntaxSet, line: &str, (state, stack): &mut Known) -> Option<String> {
+    // Marks are no code.
+    let begin = line.rfind(marks::LAST).map_or(0, |at| at + marks::LAST.len_utf8());
+    let (mark, text) = line.split_at_checked(begin)?;
+    let mut painted = mark.to_owned();
+    let whole = format!("{text}\n");
+    let mut last = 0;
+    for (at, op) in state.parse_line(&whole, grammars).ok()? {
+        piece(&mut painted, whole.get(last..at)?, colour(stack));
+        stack.apply(&op).ok()?;
+        last = at;
+    }
+    piece(&mut painted, whole.get(last..)?, colour(stack));
     Some(painted)
 }
 
@@ -175,6 +210,17 @@ mod tests {
         plain.push_str(parts.next().unwrap());
         parts.for_each(|part| plain.push_str(part.split_once('m').unwrap().1));
         assert_eq!(plain, code);
+    }
+
+    #[test]
+    fn a_changed_line_is_painted_as_if_all_were_new() {
+        GRAMMARS.get_or_init(SyntaxSet::load_defaults_newlines);
+        let painter = Painter::default();
+        "python".clone_into(&mut painter.language.lock().unwrap());
+        let whole = "x = 1\ny = 'a'\nz = 2";
+        for code in [whole, "x = \"\"\"\ny = 'a'\nz = 2", "x = 1", whole, "x = 1\n\ny = 'a'\nz = 2"] {
+            assert_eq!(painter.paint(code), painted("python", code), "{code:?}");
+        }
     }
 
     #[test]

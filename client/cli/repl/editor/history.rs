@@ -114,6 +114,12 @@ impl Store {
     }
 }
 
+/// Whether another terminal held the file for longer than we wait.
+pub(super) fn busy(e: &io::Error) -> bool {
+    let cause = e.get_ref().and_then(|e| e.downcast_ref::<rusqlite::Error>());
+    cause.and_then(rusqlite::Error::sqlite_error_code) == Some(rusqlite::ErrorCode::DatabaseBusy)
+}
+
 /// Entries that contain this text, of one kernel or of all, oldest first; at most so many of the newest.
 pub(crate) fn search(path: &Path, pattern: &str, kernel: Option<&str>, limit: usize) -> io::Result<Vec<Past>> {
     let found = || -> rusqlite::Result<Vec<Past>> {

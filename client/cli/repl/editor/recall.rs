@@ -1,6 +1,6 @@
 //! The history as the line editor walks through it: in memory, in the order of time, multi-line entries as one.
 
-use super::history::Store;
+use super::history::{self, Store};
 use super::marks::{self, Marks};
 use rustyline::Result;
 use rustyline::history::{History, SearchDirection, SearchResult};
@@ -52,11 +52,17 @@ impl Recall {
                 }
                 Ok(())
             }
-            Err(e) => {
-                self.store = None;
-                Err(e)
-            }
+            Err(e) => self.without(e),
         }
+    }
+
+    /// Another terminal that writes just now is no reason to do without for ever.
+    fn without(&mut self, e: std::io::Error) -> std::io::Result<()> {
+        if history::busy(&e) {
+            return Ok(());
+        }
+        self.store = None;
+        Err(e)
     }
 
     fn push(&mut self, code: String) {
@@ -71,18 +77,17 @@ impl Recall {
 
     /// Keeps an entry, in the file first.
     pub(super) fn remember(&mut self, code: &str) -> std::io::Result<()> {
-        let kept = match &self.store {
-            None => Ok(()),
-            Some(store) => store.append(&self.kernel, &self.session, code).map(|_| ()),
+        let Some(store) = &self.store else {
+            self.push(code.to_owned());
+            return Ok(());
         };
-        if kept.is_err() {
-            self.store = None;
+        match store.append(&self.kernel, &self.session, code) {
+            Ok(_) => self.catch_up(),
+            Err(e) => {
+                self.push(code.to_owned());
+                self.without(e)
+            }
         }
-        if self.store.is_some() {
-            return self.catch_up();
-        }
-        self.push(code.to_owned());
-        kept
     }
 
     /// The newest entry that begins so and goes on.
@@ -218,6 +223,21 @@ mod tests {
         assert!(found.entry.get(found.pos..).unwrap().starts_with("return"));
         assert_eq!(history.lock().suggestion("def"), Some(" f():\n    return 1"));
         assert_eq!(history.lock().suggestion("def f():\n    return 1"), None);
+    }
+
+    #[test]
+    fn a_file_that_is_held_for_long_costs_its_entry_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("h");
+        let here = shared(&[]);
+        here.lock().keep_in(Some(Store::open(&path, None).unwrap()));
+        let holder = rusqlite::Connection::open(&path).unwrap();
+        holder.execute_batch("begin immediate").unwrap();
+        here.lock().remember("while it was held").unwrap();
+        holder.execute_batch("rollback").unwrap();
+        here.lock().remember("after").unwrap();
+        assert_eq!(here.lock().entries, ["while it was held", "after"]);
+        assert_eq!(history::search(&path, "", None, 9).unwrap().len(), 1);
     }
 
     #[test]
