@@ -249,6 +249,7 @@ fn where_nothing_can_be_edited_lines_are_read_as_they_come() {
     t.type_line("def f():");
     t.shows(&[">>> def f():", "..."]);
     t.type_line("    return input('who? ')");
+    t.shows(&["...     return input('who? ')", "..."]);
     t.type_line("");
     t.shows(&["...     return input('who? ')", "...", ">>>"]);
     t.type_line("f()");
