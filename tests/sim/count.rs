@@ -62,6 +62,7 @@ const NEEDED: &[(&str, u64)] = &[
     ("signals that came after the end", 30),
     ("stalls", 50),
     ("steps of interrupts", 290),
+    ("submits answered late, for want of credit", 75),
     ("supervisors that left by themselves", 3),
     ("times when nobody was here", 20),
     ("verdict cancelled", 420),

@@ -32,6 +32,13 @@ impl World {
             last = Some(due.conn);
             self.feed(due.conn, due.after, head)?;
         }
+        let mut out = Vec::new();
+        if let Some(sup) = &mut self.sup {
+            sup.session.settle(&self.journal, &mut out);
+        }
+        for o in out {
+            self.say_late(o)?;
+        }
         if self.sup.as_ref().is_some_and(|s| s.session.audience().next(None, head).is_some()) {
             self.pump_soon(100);
         }
@@ -48,7 +55,7 @@ impl World {
                 && let Some(gap) = sup.session.audience().gap(conn, seq)
             {
                 nothing_lost::gap_is_real(&self.journal, gap.from, gap.to)?;
-                sup.session.audience_mut().sent(conn, gap.to, 0);
+                sup.session.audience_mut().skipped(conn, gap.to, 0);
                 self.count.one("gaps");
                 self.send(conn, Frame::Reply(Message::Gap(gap)));
             }
@@ -66,6 +73,10 @@ impl World {
                 sup.session.audience_mut().sent(conn, seq, piece);
                 let told = sup.own.get(&seq) == Some(&conn);
                 let record = if told { std::sync::Arc::new(without_own(&record)) } else { record };
+                if told {
+                    // Of an event that retention shortened, the journal still knows the code.
+                    crate::judge::answered_by_event(sup, conn, &self.journal.rows[seq as usize - 1].record);
+                }
                 self.most_sent = self.most_sent.max(seq);
                 self.send(conn, Frame::Event(record, piece as u64));
                 after = seq;

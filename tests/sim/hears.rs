@@ -63,7 +63,12 @@ impl World {
             Event::LifeStarted(e) => c.life = Some(e.life),
             Event::LifeEnded(_) => c.asks.clear(),
             Event::Accepted(e) => {
-                c.outbox.retain(|_, w| !matches!(&w.message, Message::Submit(s) if s.re == 0 && s.eval == e.eval));
+                // Of two submits under one id it answers the one whose code was accepted.
+                let code = self.model.by_id(&e.eval).map(|eval| (eval.code.clone(), eval.argv.clone(), eval.show));
+                c.outbox.retain(|_, w| match &w.message {
+                    Message::Submit(s) if s.eval == e.eval => s.re != 0 && code != Some((s.code.clone(), s.argv.clone(), s.show)),
+                    _ => true,
+                });
             }
             Event::Ended(e) => {
                 if let Some(eval) = self.model.eval(e.n) {

@@ -5,7 +5,7 @@ use crate::world::World;
 use crate::{bounded, interrupt, nothing_lost, once, order, who};
 use rialto_protocol::event::{Display, Event, Record};
 use rialto_protocol::kernel::{DisplayRole, KernelCommand, Step};
-use rialto_protocol::{Bundle, Bytes, Code, Message};
+use rialto_protocol::{Bundle, Bytes, Code, Message, Seq};
 use rialto_session::{Archive, ConnId, Input, Output};
 
 impl World {
@@ -33,7 +33,12 @@ impl World {
                     self.count.event(&r.event);
                     self.journal.append(r.clone());
                 }
-                Output::Reply(conn, message) => self.judge_reply(*conn, message)?,
+                Output::Reply(conn, message) => {
+                    if matches!(cause, Input::Request(_, Message::Submit(_))) {
+                        self.not_said_twice(*conn, message)?;
+                    }
+                    self.judge_reply(*conn, message)?;
+                }
                 Output::Kernel(command) => self.judge_command(command)?,
                 Output::StartKernel(_) => self.unfenced = false,
                 _ => {}
@@ -55,6 +60,26 @@ impl World {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// A second answer to one submit would be no harm, and cost as much as the eval itself.
+    fn not_said_twice(&self, conn: ConnId, message: &Message) -> Check {
+        if let (Message::EvalInfo(info), Some(sup)) = (message, &self.sup) {
+            let due = sup.session.audience().next(Some(conn - 1), Seq::MAX).filter(|due| due.conn == conn);
+            let hears = due.is_some_and(|due| due.credit > 0 && due.after < info.first);
+            hold!("bounded", info.known || !hears, "{info:?} is said to one who is about to hear the event");
+        }
+        Ok(())
+    }
+
+    /// A reply that is said between two turns.
+    pub(crate) fn say_late(&mut self, output: Output) -> Check {
+        if let Output::Reply(conn, message) = output {
+            self.judge_reply(conn, &message)?;
+            self.count.one("submits answered late, for want of credit");
+            self.send(conn, crate::client::Frame::Reply(message));
         }
         Ok(())
     }
@@ -92,5 +117,18 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// The channel that submitted an eval is sent its `accepted`: that is the answer, where none was given.
+pub(crate) fn answered_by_event(sup: &mut crate::supervisor::Supervisor, conn: ConnId, record: &Record) {
+    let Event::Accepted(accepted) = &record.event else { return };
+    for ((of, _), (request, _, answered)) in &mut sup.asked {
+        let same = |s: &rialto_protocol::message::Submit| {
+            s.eval == accepted.eval && (Some(&s.code), &s.argv, s.show) == (accepted.code.as_ref(), &accepted.argv, accepted.show)
+        };
+        if *of == conn && *answered == 0 && matches!(request, Message::Submit(s) if same(s)) {
+            *answered = 1;
+        }
     }
 }

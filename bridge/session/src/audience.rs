@@ -6,8 +6,11 @@
 use crate::input::ConnId;
 use rialto_protocol::event::Who;
 use rialto_protocol::message::Gap;
-use rialto_protocol::{ClientId, Cursor, Epoch, Scope, Seq, limits};
-use std::collections::BTreeMap;
+use rialto_protocol::{ClientId, Cursor, Epoch, EvalId, Scope, Seq, limits};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Submits of one client that wait for their `accepted` to be sent; what comes beyond it is answered at once.
+const MAX_OWED: usize = 1024;
 
 /// A client on one channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +18,16 @@ pub(crate) struct Client {
     pub(crate) who: Who,
     pub(crate) scope: Scope,
     pub(crate) reader: Option<Reader>,
+    /// Its submits that their `accepted` is to answer, in order.
+    pub(crate) owed: VecDeque<Owed>,
+}
+
+/// A submit that no reply answers as long as its `accepted` can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owed {
+    pub(crate) first: Seq,
+    pub(crate) re: u32,
+    pub(crate) eval: EvalId,
 }
 
 /// An attached client's place.
@@ -93,10 +106,41 @@ impl Audience {
     /// The client was sent everything up to `seq`, in `bytes` bytes. Pieces of an unfinished event are reported with the
     /// cursor unmoved.
     pub fn sent(&mut self, conn: ConnId, seq: Seq, bytes: usize) {
+        self.skipped(conn, seq, bytes);
+        if let Some(c) = self.clients.get_mut(&conn) {
+            while c.owed.front().is_some_and(|owed| owed.first <= seq) {
+                c.owed.pop_front();
+            }
+        }
+    }
+
+    /// The client was sent a gap up to `seq`, in `bytes` bytes. An `accepted` in it answers nothing.
+    pub fn skipped(&mut self, conn: ConnId, seq: Seq, bytes: usize) {
         if let Some(r) = self.clients.get_mut(&conn).and_then(|c| c.reader.as_mut()) {
             r.cursor = r.cursor.max(seq);
             r.credit = r.credit.saturating_sub_unsigned(bytes as u64);
         }
+    }
+
+    /// Whether this submit's `accepted` will answer it, as far as can be seen now: its client is attached and has credit.
+    pub(crate) fn owe(&mut self, conn: ConnId, owed: Owed) -> bool {
+        let Some(c) = self.clients.get_mut(&conn) else { return false };
+        let can = c.reader.is_some_and(|r| r.credit > 0) && c.owed.len() < MAX_OWED;
+        if can {
+            c.owed.push_back(owed);
+        }
+        can && !cfg!(mutant = "submitter_is_told_twice")
+    }
+
+    /// A client to whom an `accepted` cannot be sent after all: its credit ran out before, or retention removed the event.
+    /// It is answered by [`crate::Session::settle`].
+    #[must_use]
+    pub fn overdue(&self) -> Option<ConnId> {
+        self.clients.iter().find_map(|(conn, c)| {
+            let first = c.owed.front()?.first;
+            let comes = c.reader.is_some_and(|r| r.credit > 0 && first > r.cursor) || cfg!(mutant = "owed_answer_is_forgotten");
+            (!comes).then_some(*conn)
+        })
     }
 
     /// Credit left, for a value that is sent in pieces. Bytes.

@@ -79,6 +79,14 @@ impl Session {
         turn.begin_epoch(epoch, created);
     }
 
+    /// Answers the submits that their `accepted` was to answer and cannot, because its client has no credit left or retention
+    /// was faster. After each delivery, where [`Audience::overdue`] names somebody.
+    pub fn settle(&mut self, archive: &dyn Archive, out: &mut Vec<Output>) {
+        while let Some(conn) = self.audience.overdue() {
+            Turn { s: self, at: Stamp::default(), archive, out, conn: None }.pay(conn);
+        }
+    }
+
     /// Everybody on the line.
     #[must_use]
     pub const fn audience(&self) -> &Audience {
@@ -144,7 +152,7 @@ impl Turn<'_> {
         match input {
             Input::Up { kernel } => self.come_up(kernel),
             Input::Joined { conn, who, scope } => {
-                self.s.audience.clients.insert(conn, Client { who, scope, reader: None });
+                self.s.audience.clients.insert(conn, Client { who, scope, reader: None, owed: Default::default() });
                 self.s.expects = false;
                 self.out.push(Output::ClearTimer(Timer::Linger));
             }
@@ -185,8 +193,12 @@ impl Turn<'_> {
             return self.error(conn, message.re().unwrap_or(0), Code::Forbidden, text);
         }
         match message {
-            Message::Attach(m) => self.attach(conn, &m),
+            Message::Attach(m) => {
+                self.pay(conn);
+                self.attach(conn, &m);
+            }
             Message::Detach(m) => {
+                self.pay(conn);
                 self.s.audience.detach(conn);
                 self.reply(conn, Message::Detached(m));
             }

@@ -1,6 +1,7 @@
 //! What happens on submit: an id is run at most once, whatever comes again.
 
 use crate::archive::EvalFacts;
+use crate::audience::Owed;
 use crate::input::ConnId;
 use crate::once;
 use crate::session::Turn;
@@ -63,9 +64,24 @@ impl Turn<'_> {
         if last.is_some() {
             state = EvalState::Ended;
         }
-        if re != 0 {
+        // Whoever hears the event needs no second answer.
+        if re != 0 && !self.s.audience.owe(conn, Owed { first, re, eval }) {
             let info = EvalInfo { re, eval, n, state, known: false, first, last, outcome, code: None };
             self.reply(conn, Message::EvalInfo(info));
+        }
+    }
+
+    /// Answers by a reply what this client's events were to answer.
+    pub(crate) fn pay(&mut self, conn: ConnId) {
+        let Some(client) = self.s.audience.clients.get_mut(&conn) else { return };
+        for owed in std::mem::take(&mut client.owed) {
+            if cfg!(mutant = "new_place_forgets_who_waits") {
+                continue;
+            }
+            if let Some(facts) = self.archive.eval(&owed.eval) {
+                let info = self.info(owed.re, &facts, false);
+                self.reply(conn, Message::EvalInfo(info));
+            }
         }
     }
 

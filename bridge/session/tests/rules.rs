@@ -288,3 +288,60 @@ fn a_question_about_code_never_holds_up_an_eval_for_long() {
     assert_eq!(refusal(&story.asks(1, Message::IsComplete(at))), Some(Code::KernelBusy));
     assert!(story.kernel(1, KernelEvent::Answer(0, Answer::Completeness(Completeness::Complete))).is_empty(), "too late");
 }
+
+/// The answers to submits among what came out.
+fn infos(out: &[Output]) -> Vec<u32> {
+    let info = |o: &Output| if let Output::Reply(_, Message::EvalInfo(i)) = o { Some(i.re) } else { None };
+    out.iter().filter_map(info).collect()
+}
+
+fn numbered(re: u32, eval: u8) -> Message {
+    let Message::Submit(submit) = submit(eval, "x", None) else { unreachable!() };
+    Message::Submit(m::Submit { re, ..submit })
+}
+
+fn attach(credit: u64) -> Message {
+    Message::Attach(m::Attach { tail: Some(0), credit: Some(credit), ..m::Attach::default() })
+}
+
+#[test]
+fn who_hears_the_event_is_not_answered_twice() {
+    let mut story = Story::begin();
+    assert_eq!(infos(&story.asks(1, numbered(7, 1))), [7], "not attached");
+    story.asks(1, attach(1_000));
+    assert_eq!(infos(&story.asks(1, numbered(8, 2))), [] as [u32; 0]);
+    assert_eq!(infos(&story.asks(1, numbered(9, 2))), [9], "known already");
+    let head = story.s.head();
+    story.s.audience_mut().sent(1, head, 100);
+    assert_eq!(story.s.audience().overdue(), None);
+}
+
+#[test]
+fn who_cannot_be_sent_the_event_is_answered_by_a_reply() {
+    let mut story = Story::begin();
+    let settled = |story: &mut Story| {
+        let mut out = Vec::new();
+        story.s.settle(&story.past, &mut out);
+        infos(&out)
+    };
+    // Its credit is used up by what comes before.
+    story.asks(1, attach(50));
+    let before = story.s.head();
+    story.asks(1, numbered(7, 1));
+    assert_eq!(settled(&mut story), [] as [u32; 0]);
+    story.s.audience_mut().sent(1, before, 100);
+    assert_eq!(settled(&mut story), [7]);
+    assert_eq!(settled(&mut story), [] as [u32; 0], "once");
+    assert_eq!(infos(&story.asks(1, numbered(8, 2))), [8], "no credit to begin with");
+    // Retention is faster.
+    story.asks(1, attach(1_000));
+    story.asks(1, numbered(9, 3));
+    let head = story.s.head();
+    story.s.audience_mut().skipped(1, head, 10);
+    assert_eq!(settled(&mut story), [9]);
+    // It goes elsewhere first.
+    story.asks(1, numbered(10, 4));
+    assert_eq!(infos(&story.asks(1, attach(1_000))), [10]);
+    story.asks(1, numbered(11, 5));
+    assert_eq!(infos(&story.asks(1, Message::Detach(m::Plain { re: 0 }))), [11]);
+}

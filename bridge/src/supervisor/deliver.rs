@@ -33,6 +33,12 @@ impl Driver {
             at = Some(due.conn);
             any |= self.deliver(due)?;
         }
+        if self.session.audience().overdue().is_some() {
+            let mut out = Vec::new();
+            self.session.settle(&self.journal, &mut out);
+            self.take(out);
+            self.carry_out()?;
+        }
         Ok(any)
     }
 
@@ -78,7 +84,7 @@ impl Driver {
             let before = lane.len();
             if let Some(gap) = self.session.audience().gap(due.conn, row.seq) {
                 codec::encode(lane, channel, &Message::Gap(gap), max_frame);
-                self.session.audience_mut().sent(due.conn, gap.to, lane.len() - before);
+                self.session.audience_mut().skipped(due.conn, gap.to, lane.len() - before);
             }
             let before = lane.len();
             match row.body {
@@ -98,7 +104,7 @@ impl Driver {
         // Retention may have removed the very last events, too.
         if nothing_there && let Some(gap) = self.session.audience().gap(due.conn, self.session.head() + 1) {
             codec::encode(lane, channel, &Message::Gap(gap), max_frame);
-            self.session.audience_mut().sent(due.conn, gap.to, HEADER);
+            self.session.audience_mut().skipped(due.conn, gap.to, HEADER);
         }
         Ok(!nothing_there || last > due.after)
     }

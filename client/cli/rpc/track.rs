@@ -135,7 +135,14 @@ impl Track {
             Message::Event(record) => {
                 self.seen = self.seen.max(record.seq);
                 match &record.event {
-                    Event::Accepted(accepted) => self.learn(accepted.eval, accepted.n, false),
+                    Event::Accepted(accepted) => {
+                        self.learn(accepted.eval, accepted.n, false);
+                        // Whoever is attached is answered by the event alone.
+                        let submit = self.submits.iter().find(|(_, eval)| **eval == accepted.eval).map(|(re, _)| *re);
+                        if let Some(re) = submit {
+                            self.answered(re);
+                        }
+                    }
                     Event::Ended(ended) => self.evals.retain(|_, n| *n != Some(ended.n)),
                     Event::SessionEnded(_) => self.over(),
                     _ => {}

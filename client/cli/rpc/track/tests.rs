@@ -83,7 +83,6 @@ fn what_an_attached_client_is_to_see_is_waited_for() {
     track.asked(&submit(5)).unwrap();
     track.heard(&Message::Attached(Attached { re: 9, epoch: 1, after: 0, head: 2 }));
     track.no_more();
-    track.heard(&info(5, EvalState::Running));
     assert!(!track.looks());
     let accepted = Accepted {
         n: 4,
