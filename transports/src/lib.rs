@@ -8,6 +8,7 @@
 mod authenticate;
 pub mod exec;
 pub mod memory;
+pub mod quiet;
 pub mod stdio;
 pub mod unix;
 

@@ -1,6 +1,7 @@
 //! A socket in the file system. The kernel says which user is at the other end, and the socket is in a folder that no other
 //! user can enter, so two independent walls stand before a stranger.
 
+use crate::quiet::QuietStream;
 use crate::{Boxed, DialError, Dialer, How, Listener, Peer, Stream};
 use std::ffi::OsString;
 use std::io;
@@ -57,8 +58,8 @@ impl UnixListener {
     ///
     /// # Errors
     /// What the system says; the listener goes on.
-    pub fn poll_accept(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<UnixStream>> {
-        self.socket.poll_accept(cx).map(|accepted| accepted.map(|(stream, _)| stream))
+    pub fn poll_accept(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<QuietStream>> {
+        self.socket.poll_accept(cx).map(|accepted| accepted.and_then(|(stream, _)| QuietStream::new(stream)))
     }
 
     /// Whether the path still leads here. It does not once somebody has emptied the folder or bound there anew.
@@ -98,8 +99,8 @@ impl Listener for UnixListener {
             loop {
                 match self.socket.accept().await {
                     // A peer whose credentials cannot be read left before it was looked at.
-                    Ok((stream, _)) => match peer_of(&stream) {
-                        Ok(peer) => return (Box::new(stream) as Stream, peer),
+                    Ok((stream, _)) => match peer_of(&stream).and_then(|peer| Ok((QuietStream::new(stream)?, peer))) {
+                        Ok((stream, peer)) => return (Box::new(stream) as Stream, peer),
                         Err(why) => tracing::debug!(%why, "a peer left while it was accepted"),
                     },
                     Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -132,8 +133,8 @@ impl UnixDialer {
 
     async fn connect(&self) -> io::Result<Stream> {
         fits(&self.path)?;
-        let stream = UnixStream::connect(&self.path).await?;
-        let (theirs, ours) = (stream.peer_cred()?.uid(), nix::unistd::Uid::effective().as_raw());
+        let stream = QuietStream::new(UnixStream::connect(&self.path).await?)?;
+        let (theirs, ours) = (stream.uid(), nix::unistd::Uid::effective().as_raw());
         // What is sent next includes a cookie; somebody else's socket must not get it.
         if theirs != ours {
             let why = format!("user {theirs} listens there, and we are user {ours}");

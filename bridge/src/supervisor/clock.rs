@@ -46,6 +46,8 @@ pub(super) enum Alarm {
     Space,
     /// Tell clients that have not given credit for a while how far they are behind.
     Behind,
+    /// The eval that has begun is no short one: its client is to hear that it was accepted.
+    Held,
     /// Accepting failed: try again.
     Accept,
     /// Close connections that never said who they are.

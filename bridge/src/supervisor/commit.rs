@@ -15,6 +15,8 @@ use rialto_session::{ConnId, Input};
 
 /// How often a full disk is looked at again. Microseconds.
 const SPACE_EVERY_US: u64 = 250_000;
+/// How long the word that an eval has begun waits for what it says first. Microseconds.
+const HOLD_US: u64 = 500;
 /// What may be heard of a kernel that was told to stop on a full disk: about half the reserve. Bytes.
 const STALL_ROOM: usize = 512 * 1024;
 
@@ -91,17 +93,25 @@ impl Driver {
     /// What is durable may be seen: it goes to the tail.
     fn publish(&mut self) {
         let mut clear = false;
+        if self.held.take().is_some() {
+            self.alarms.clear(Alarm::Held);
+        }
         for keep in self.batch.drain(..) {
             match keep {
                 Keep::Record { record, body, conn } => {
                     self.since_trim += body.len();
                     let own = conn.and_then(|conn| shorter(&record).map(|own| (conn, own)));
+                    let begins = matches!(&record.event, Event::Accepted(a) if a.started);
+                    self.held = own.as_ref().filter(|_| begins).map(|(conn, _)| (record.seq, *conn));
                     self.tail.push(Entry { seq: record.seq, kind: kind::event_kind(&record.event), body, own });
                 }
                 // The tail may hold what was redacted, and cannot hold a giant.
-                Keep::Stored { .. } | Keep::Redact(_) => clear = true,
+                Keep::Stored { .. } | Keep::Redact(_) => (clear, self.held) = (true, None),
                 Keep::Piece(piece) => self.since_trim += piece.bytes.len(),
             }
+        }
+        if self.held.is_some() {
+            self.alarms.set(Alarm::Held, self.clock.now().mono_us + HOLD_US);
         }
         if clear {
             self.tail.clear();

@@ -9,12 +9,12 @@ use rialto_protocol::ids::SessionId;
 use rialto_protocol::message::{Greet, Hello, Opened, Welcome};
 use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, limits, version};
 use rialto_session::ConnId;
+use rialto_transports::quiet::QuietStream;
 use std::collections::BTreeMap;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::UnixStream;
 
 /// One read. Bytes.
 const READ: usize = 16 * 1024;
@@ -45,7 +45,7 @@ pub(super) enum Heard {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: UnixStream,
+    stream: QuietStream,
     decoder: Decoder,
     assembler: Assembler,
     pub(super) outbox: Outbox,
@@ -58,11 +58,13 @@ pub(super) struct Connection {
     pub(super) closing: bool,
     /// There is more to hear of what was read.
     more: bool,
+    /// It takes nothing more. What it had said before it left is heard all the same: it may have been all it had to say.
+    deaf: bool,
     pub(super) since_us: u64,
 }
 
 impl Connection {
-    pub(super) fn new(stream: UnixStream, since_us: u64) -> Self {
+    pub(super) fn new(stream: QuietStream, since_us: u64) -> Self {
         Self {
             stream,
             decoder: Decoder::new(limits::DEFAULT_MAX_FRAME),
@@ -73,6 +75,7 @@ impl Connection {
             channels: BTreeMap::new(),
             closing: false,
             more: false,
+            deaf: false,
             since_us,
         }
     }
@@ -101,20 +104,22 @@ impl Connection {
 
     /// Its lane of events, which is to be filled up to `share`, is short enough for that.
     pub(super) fn has_room(&self, share: usize) -> bool {
-        self.outbox.bulk_waiting() < share / 2
+        !self.deaf && self.outbox.bulk_waiting() < share / 2
     }
 
-    /// Writes as much as goes. `Ready(Err)`: the client is gone.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes as much as goes. Ready where nothing is left.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.outbox.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, self.outbox.next()) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(n)) => self.outbox.wrote(n),
-                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                Poll::Ready(Ok(n)) if n > 0 => self.outbox.wrote(n),
+                Poll::Ready(_) => {
+                    self.deaf = true;
+                    self.outbox = Outbox::default();
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// Bytes of requests that are not complete yet.
@@ -199,7 +204,7 @@ impl Connection {
             Ok(contract) => contract,
             Err(e) => return self.hang_up(Code::NoCommonContract, &e),
         };
-        let same = self.stream.peer_cred().is_ok_and(|peer| peer.uid() == door.uid);
+        let same = self.stream.uid() == door.uid;
         let shown = hello.cookie.as_ref().is_some_and(|c| equal(&c.0, &door.cookie));
         if !same || !shown {
             let why = "a supervisor lets in only its own user, with the cookie of its session; use `rialto`, which reads it";
@@ -264,7 +269,9 @@ impl Connection {
     }
 
     pub(super) fn say(&mut self, channel: u16, message: &Message) {
-        self.outbox.say(channel, message, self.max_frame);
+        if !self.deaf {
+            self.outbox.say(channel, message, self.max_frame);
+        }
     }
 
     pub(super) fn error(&mut self, channel: u16, error: ErrorReply) {

@@ -52,6 +52,10 @@ impl Driver {
         if let Some(sending) = self.sending.get(&due.conn).copied() {
             return self.go_on(due.conn, channel, slot, sending);
         }
+        // One write and one wake-up instead of two; whatever happens next ends the wait, and so does a moment.
+        if self.held == Some((due.after + 1, due.conn)) {
+            return Ok(false);
+        }
         let max_frame = connection.max_frame;
         if let Some(entries) = self.tail.after(due.after) {
             let lane = connection.outbox.bulk();

@@ -13,7 +13,7 @@ use super::{Ending, Fatal};
 use crate::journal::Journal;
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
-use rialto_protocol::{Life, Message};
+use rialto_protocol::{Life, Message, Seq};
 use rialto_session::{ConnId, Input, Output, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
@@ -50,6 +50,9 @@ pub(crate) struct Driver {
     pub(super) members: BTreeMap<ConnId, (u64, u16)>,
     pub(super) next_conn: ConnId,
     pub(super) sending: BTreeMap<ConnId, Sending>,
+    /// The `accepted` of the eval that has just begun, and whose it is: most evals are over in less time than it takes to be
+    /// woken, so it waits a moment for what comes next.
+    pub(super) held: Option<(Seq, ConnId)>,
     pub(super) incoming: Option<Incoming>,
     /// A display that has come whole, by its key, until the rules have numbered it.
     pub(super) arrived: Option<Incoming>,
@@ -77,6 +80,7 @@ impl Driver {
         loop {
             self.turn()?;
             if let Some(ending) = self.ending.take() {
+                self.held = None;
                 // What is said last must still go out; whoever does not take it at once finds the connection closed.
                 return std::future::poll_fn(|cx| Poll::Ready(self.flush(cx).map(|()| ending))).await;
             }

@@ -69,9 +69,8 @@ impl Driver {
             for (slot, connection) in &mut self.connections {
                 let was_full = !connection.has_room(share);
                 match connection.poll_write(cx) {
-                    Poll::Ready(Ok(())) if connection.closing => gone.push(*slot),
-                    Poll::Ready(Err(_)) => gone.push(*slot),
-                    Poll::Ready(Ok(())) | Poll::Pending => room |= was_full && connection.has_room(share),
+                    Poll::Ready(()) if connection.closing => gone.push(*slot),
+                    Poll::Ready(()) | Poll::Pending => room |= was_full && connection.has_room(share),
                 }
             }
             for slot in gone {
@@ -286,6 +285,7 @@ impl Driver {
                     Alarm::Space => self.look_for_space()?,
                     Alarm::Tidy => self.tidy()?,
                     Alarm::Behind => self.tell_who_is_behind(),
+                    Alarm::Held => self.held = None,
                     Alarm::Handshakes => self.drop_silent(now),
                     // That somebody may be at the door is all it says.
                     Alarm::Accept => {}

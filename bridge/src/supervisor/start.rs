@@ -71,6 +71,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         members: BTreeMap::new(),
         next_conn: 1,
         sending: BTreeMap::new(),
+        held: None,
         incoming: None,
         arrived: None,
         inputs: VecDeque::new(),

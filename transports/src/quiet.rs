@@ -1,0 +1,234 @@
+//! A Unix socket that wakes its owner for what it waits for, and for nothing else.
+//!
+//! The runtime's own stream watches both directions for as long as it lives, so a task that waits for an answer is also woken
+//! when the other end takes the question: one wake-up more for each message, on both sides. Here a socket is watched for
+//! writing only while it is full.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+
+/// After so many writes that went through it is not watched for writing any more. Each change of mind is a few system calls,
+/// which a flood to a slow reader should not make for every piece.
+const CALM: u32 = 64;
+
+/// One connection.
+#[derive(Debug)]
+pub struct QuietStream {
+    socket: AsyncFd<UnixStream>,
+    /// The same, watched for room to write.
+    full: Option<AsyncFd<UnixStream>>,
+    /// Writes that went through since it was full.
+    calm: u32,
+    uid: u32,
+}
+
+fn watch<T: AsRawFd>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+    // Deprecated because a safe `AsRawFd` may give a descriptor that it does not own. Its successor is `unsafe`, which this
+    // workspace forbids; a socket of the standard library owns its own until it is dropped.
+    #[allow(deprecated)]
+    AsyncFd::with_interest(owner, interest)
+}
+
+impl QuietStream {
+    /// Takes over a stream of the runtime's.
+    ///
+    /// # Errors
+    /// What the system says. Needs a runtime.
+    pub fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        let uid = stream.peer_cred()?.uid();
+        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, full: None, calm: 0, uid })
+    }
+
+    /// The user at the other end, as the system says.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    fn wrote(&mut self) {
+        if self.full.is_some() {
+            self.calm += 1;
+            if self.calm >= CALM {
+                self.full = None;
+            }
+        }
+    }
+}
+
+impl AsyncRead for QuietStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            let mut guard = ready!(this.socket.poll_read_ready(cx))?;
+            let room = into.initialize_unfilled();
+            let wanted = room.len();
+            match guard.get_inner().read(room) {
+                Ok(n) => {
+                    // A short read has emptied the socket: what comes next is told anew, and the read that would find nothing
+                    // is saved. (An end is told for ever.)
+                    if n > 0 && n < wanted {
+                        guard.clear_ready();
+                    }
+                    into.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Poll::Ready(Err(why)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for QuietStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        loop {
+            match this.socket.get_ref().write(bytes) {
+                Ok(n) => {
+                    this.wrote();
+                    return Poll::Ready(Ok(n));
+                }
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+                Err(why) => return Poll::Ready(Err(why)),
+            }
+            this.calm = 0;
+            let full = match this.full.take() {
+                Some(full) => full,
+                None => watch(this.socket.get_ref().try_clone()?, Interest::WRITABLE)?,
+            };
+            let full = this.full.insert(full);
+            // What was known is out of date: it said that there is room, or nothing yet.
+            match full.poll_write_ready(cx) {
+                Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
+                Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.socket.get_ref().shutdown(Shutdown::Write) {
+            Err(why) if why.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            done => Poll::Ready(done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pair() -> (QuietStream, QuietStream) {
+        let (a, b) = tokio::net::UnixStream::pair().unwrap();
+        (QuietStream::new(a).unwrap(), QuietStream::new(b).unwrap())
+    }
+
+    #[tokio::test]
+    async fn all_of_it_arrives_whichever_side_is_slower() {
+        let (mut a, mut b) = pair();
+        let sent: Vec<u8> = (0..5_000_000u32).map(|n| n as u8).collect();
+        let write = async {
+            for part in sent.chunks(100_001) {
+                a.write_all(part).await.unwrap();
+            }
+            a.shutdown().await.unwrap();
+            let mut back = Vec::new();
+            a.read_to_end(&mut back).await.unwrap();
+            back
+        };
+        let read = async {
+            let mut got = vec![0; 70_000];
+            b.read_exact(&mut got[..1]).await.unwrap();
+            b.read_exact(&mut got[1..]).await.unwrap();
+            b.read_to_end(&mut got).await.unwrap();
+            b.write_all(b"thanks").await.unwrap();
+            drop(b);
+            got
+        };
+        let (back, got) = tokio::join!(write, read);
+        assert!(got == sent);
+        assert_eq!(back, b"thanks");
+    }
+
+    #[tokio::test]
+    async fn an_end_that_comes_with_the_last_bytes_is_seen() {
+        for _ in 0..100 {
+            let (mut a, mut b) = pair();
+            a.write_all(b"last").await.unwrap();
+            drop(a);
+            let mut got = [0; 64];
+            assert_eq!(b.read(&mut got).await.unwrap(), 4);
+            assert_eq!(b.read(&mut got).await.unwrap(), 0);
+            assert_eq!(b.read(&mut got).await.unwrap(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_to_read_is_not_woken_by_being_read() {
+        let (mut a, mut b) = pair();
+        a.write_all(b"question").await.unwrap();
+        let mut got = [0; 64];
+        let mut asked = 0;
+        let waits = async {
+            let mut into = [0; 64];
+            std::future::poll_fn(|cx| {
+                asked += 1;
+                Pin::new(&mut a).poll_read(cx, &mut ReadBuf::new(&mut into))
+            })
+            .await
+            .unwrap();
+        };
+        let answers = async {
+            // Until it waits, and then until whatever taking the question tells it would have been told.
+            tokio::task::yield_now().await;
+            b.read_exact(&mut got[..8]).await.unwrap();
+            let (mut c, mut d) = pair();
+            c.write_all(b"a turn of the runtime").await.unwrap();
+            d.read_exact(&mut got[..21]).await.unwrap();
+            b.write_all(b"answer").await.unwrap();
+        };
+        together(waits, answers).await;
+        assert_eq!(asked, 2);
+    }
+
+    /// Polls the first only when it is woken, which a plain join would not.
+    async fn together(one: impl Future<Output = ()>, two: impl Future<Output = ()>) {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        struct Woken(AtomicBool, std::task::Waker);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+                self.1.wake_by_ref();
+            }
+        }
+        let (mut one, mut two) = (std::pin::pin!(one), std::pin::pin!(two));
+        let (mut first, mut second) = (None, false);
+        std::future::poll_fn(move |cx| {
+            let woken = first.get_or_insert_with(|| Arc::new(Woken(AtomicBool::new(true), cx.waker().clone())));
+            let mut done = false;
+            if woken.0.swap(false, Ordering::Relaxed) {
+                let waker = Arc::clone(woken).into();
+                done = one.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            }
+            if !second {
+                second = two.as_mut().poll(cx).is_ready();
+            }
+            if done { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
