@@ -6,7 +6,7 @@
 use crate::incoming::Ticket;
 use rialto_protocol::message::Submit;
 use rialto_protocol::{Code, ErrorReply, EvalId, Message, RequestId};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 /// Requests that may wait for their answers.
@@ -40,12 +40,23 @@ struct Entry {
     kept: bool,
 }
 
+/// A thousand submits at once must not look at a thousand entries each: what is asked of all of them is counted as they change.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     entries: VecDeque<Entry>,
+    /// The ids of the kept ones.
+    ids: HashSet<Id>,
+    /// The first so many are sent.
+    sent: usize,
+    /// Interrupts that are not.
+    interrupts: usize,
+    /// Refused for now.
+    delayed: usize,
     bytes: usize,
     queries: usize,
     last: u32,
+    /// Numbers have been given out twice.
+    wrapped: bool,
 }
 
 impl Outbox {
@@ -62,6 +73,8 @@ impl Outbox {
         self.room(kept, bytes)?;
         let ticket = self.ticket();
         set_re(&mut message, ticket.0);
+        self.ids.extend(id(&message).filter(|_| kept));
+        self.interrupts += usize::from(matches!(message, Message::Interrupt(_)));
         if kept {
             self.bytes += bytes;
         } else {
@@ -72,6 +85,9 @@ impl Outbox {
     }
 
     fn known(&self, message: &mut Message) -> Result<Option<Ticket>, ErrorReply> {
+        if id(message).is_none_or(|id| !self.ids.contains(&id)) {
+            return Ok(None);
+        }
         let Some(entry) = self.entries.iter().find(|e| e.kept && id(&e.message) == id(message)) else { return Ok(None) };
         set_re(message, entry.ticket.0);
         if entry.message == *message {
@@ -104,10 +120,12 @@ impl Outbox {
 
     fn ticket(&mut self) -> Ticket {
         loop {
-            self.last = self.last.wrapping_add(1).max(FIRST);
+            self.last = self.last.wrapping_add(1);
+            self.wrapped |= self.last == 0;
+            self.last = self.last.max(FIRST);
             let ticket = Ticket(self.last);
             // Four thousand million requests later an old one may still wait.
-            if !self.entries.iter().any(|e| e.ticket == ticket) {
+            if !self.wrapped || !self.entries.iter().any(|e| e.ticket == ticket) {
                 return ticket;
             }
         }
@@ -119,13 +137,15 @@ impl Outbox {
     /// whoever stops something cannot wait for an upload; and what has an order does not pass a submit that was refused
     /// for now, or the two would run the wrong way round.
     pub(crate) fn next_to_send(&mut self, now: Duration) -> Option<&Message> {
-        let urgent = self.entries.iter().position(|e| match &e.message {
-            Message::Interrupt(i) => e.state == State::Unsent && !self.submit_unsent(i.eval),
-            _ => false,
+        let urgent = (self.interrupts > 0).then(|| {
+            self.entries.iter().skip(self.sent).position(|e| match &e.message {
+                Message::Interrupt(i) => e.state == State::Unsent && !self.submit_unsent(i.eval),
+                _ => false,
+            })
         });
-        let at = urgent.or_else(|| {
+        let at = urgent.flatten().or_else(|| {
             let mut held_up = false;
-            self.entries.iter().position(|e| {
+            self.entries.iter().skip(self.sent).position(|e| {
                 let due = match e.state {
                     State::Unsent => true,
                     State::Sent => false,
@@ -136,9 +156,13 @@ impl Outbox {
                 goes
             })
         })?;
+        let at = at + self.sent;
         let entry = self.entries.get_mut(at)?;
+        self.delayed -= usize::from(matches!(entry.state, State::Delayed(_)));
+        self.interrupts -= usize::from(entry.state == State::Unsent && matches!(entry.message, Message::Interrupt(_)));
         entry.state = State::Sent;
-        Some(&entry.message)
+        self.sent += self.entries.iter().skip(self.sent).take_while(|e| e.state == State::Sent).count();
+        self.entries.get(at).map(|entry| &entry.message)
     }
 
     fn submit_unsent(&self, eval: EvalId) -> bool {
@@ -147,6 +171,9 @@ impl Outbox {
 
     /// When something that was refused for now is to be sent again.
     pub(crate) fn deadline(&self) -> Option<Duration> {
+        if self.delayed == 0 {
+            return None;
+        }
         let delayed = |e: &Entry| if let State::Delayed(until) = e.state { Some(until) } else { None };
         self.entries.iter().filter_map(delayed).min()
     }
@@ -164,6 +191,9 @@ impl Outbox {
             stays
         });
         self.queries -= gone.len();
+        self.sent = 0;
+        let interrupts = |e: &&Entry| e.state == State::Unsent && matches!(e.message, Message::Interrupt(_));
+        self.interrupts = self.entries.iter().filter(interrupts).count();
         gone
     }
 
@@ -174,11 +204,18 @@ impl Outbox {
 
     /// An answer came: forgets the request. False where it was not (any more) waiting.
     pub(crate) fn answered(&mut self, ticket: Ticket) -> bool {
-        let Some(entry) = self.entries.iter().position(|e| e.ticket == ticket).and_then(|at| self.entries.remove(at)) else {
-            return false;
-        };
+        let Some(at) = self.entries.iter().position(|e| e.ticket == ticket) else { return false };
+        let Some(entry) = self.entries.remove(at) else { return false };
+        match entry.state {
+            State::Sent => self.sent -= usize::from(at < self.sent),
+            State::Delayed(_) => self.delayed -= 1,
+            State::Unsent => self.interrupts -= usize::from(matches!(entry.message, Message::Interrupt(_))),
+        }
         if entry.kept {
             self.bytes -= entry.bytes;
+            if let Some(id) = id(&entry.message) {
+                self.ids.remove(&id);
+            }
         } else {
             self.queries -= 1;
         }
@@ -193,8 +230,13 @@ impl Outbox {
     }
 
     pub(crate) fn delay(&mut self, ticket: Ticket, until: Duration) {
-        if let Some(entry) = self.entries.iter_mut().find(|e| e.ticket == ticket) {
+        if let Some(at) = self.entries.iter().position(|e| e.ticket == ticket)
+            && let Some(entry) = self.entries.get_mut(at)
+        {
+            self.delayed += usize::from(!matches!(entry.state, State::Delayed(_)));
+            self.interrupts -= usize::from(entry.state == State::Unsent && matches!(entry.message, Message::Interrupt(_)));
             entry.state = State::Delayed(until);
+            self.sent = self.sent.min(at);
         }
     }
 
@@ -239,12 +281,15 @@ const fn is_kept(message: &Message) -> Option<bool> {
     }
 }
 
+/// What makes a request the same one again: whether it is a submit, and its id.
+type Id = (bool, [u8; 16]);
+
 /// Whether it matters what came before it.
 const fn has_order(message: &Message) -> bool {
     matches!(message, Message::Submit(_) | Message::Restart(_) | Message::Redact(_))
 }
 
-fn id(message: &Message) -> Option<(bool, [u8; 16])> {
+fn id(message: &Message) -> Option<Id> {
     match message {
         Message::Submit(m) => Some((true, m.eval.0)),
         Message::Interrupt(m) => Some((false, m.id.0)),

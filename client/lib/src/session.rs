@@ -10,11 +10,11 @@ use rialto_protocol::{Code, Cursor, ErrorReply, Message, SessionId};
 use rialto_transports::Stream;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
@@ -44,6 +44,8 @@ pub struct Session {
     wire: Wire,
     out: Unwritten,
     scratch: Vec<u8>,
+    /// Rings when something is due; kept from one turn to the next, because setting a clock costs more than most turns.
+    alarm: Option<Pin<Box<Sleep>>>,
     origin: Instant,
 }
 
@@ -69,6 +71,7 @@ impl Session {
             wire: Wire::Down,
             out: Unwritten::default(),
             scratch: Vec::new(),
+            alarm: None,
             origin: Instant::now(),
         }
     }
@@ -218,9 +221,15 @@ impl Session {
 
     /// Waits for one thing to happen; writes meanwhile.
     async fn turn(&mut self, now: Duration) -> Happened {
-        let until = self.core.deadline().map_or(FAR, |at| at.saturating_sub(now).min(FAR));
-        let mut alarm = pin!(sleep_until(Instant::now() + until));
-        let Self { core, wire, out, scratch, .. } = self;
+        let due = self.core.deadline().map(|at| self.origin + at.min(now + FAR));
+        let Self { core, wire, out, scratch, alarm, .. } = self;
+        match (due, alarm.as_mut()) {
+            (None, _) => *alarm = None,
+            // One that rings too early finds nothing due, and is set anew.
+            (Some(due), Some(alarm)) if alarm.deadline() > due || alarm.is_elapsed() => alarm.as_mut().reset(due),
+            (Some(_), Some(_)) => {}
+            (Some(due), None) => *alarm = Some(Box::pin(sleep_until(due))),
+        }
         scratch.resize(READ, 0);
         poll_fn(|cx| {
             match wire {
@@ -241,7 +250,7 @@ impl Session {
                     }
                 }
             }
-            alarm.as_mut().poll(cx).map(|()| Happened::Time)
+            alarm.as_mut().map_or(Poll::Pending, |alarm| alarm.as_mut().poll(cx).map(|()| Happened::Time))
         })
         .await
     }
