@@ -44,6 +44,8 @@ impl Journal {
             }
             self.settled = facts;
             self.remember(&error);
+        } else {
+            self.any_noted |= !facts.noted.is_empty();
         }
     }
 
@@ -120,6 +122,7 @@ impl Journal {
         self.max_n = self.max_n.max(facts.begun.last_key_value().map_or(0, |(n, _)| *n));
         self.committed_max_n = self.max_n;
         self.settled = facts;
+        self.any_noted = number("SELECT EXISTS (SELECT 1 FROM noted)").map_err(|e| self.says(&e))? > 0;
         for n in failed {
             self.note_stop(n)?;
         }

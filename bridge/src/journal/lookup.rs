@@ -87,12 +87,13 @@ impl Archive for Journal {
     fn noted_interrupt(&self, eval: &EvalId) -> bool {
         self.open.noted.contains(eval)
             || self.settled.noted.contains(eval)
-            || self
-                .look_up(|| {
-                    let mut find = self.db.prepare_cached("SELECT 1 FROM noted WHERE eval = ?1")?;
-                    find.query_row([eval.0], |_| Ok(())).optional()
-                })
-                .is_some()
+            || self.any_noted
+                && self
+                    .look_up(|| {
+                        let mut find = self.db.prepare_cached("SELECT 1 FROM noted WHERE eval = ?1")?;
+                        find.query_row([eval.0], |_| Ok(())).optional()
+                    })
+                    .is_some()
     }
 
     fn stopped_group(&self, group: &GroupId) -> Option<EvalNumber> {

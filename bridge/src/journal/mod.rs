@@ -61,6 +61,8 @@ pub struct Journal {
     in_transaction: bool,
     /// What went wrong since the last commit, which will tell.
     failed: Option<JournalError>,
+    /// The index has interrupts that overtook their submits. Most sessions never do, and every submit would ask.
+    any_noted: bool,
     /// Values whose event retention removed, whose pieces are still there.
     orphans: Vec<u64>,
     /// About how much went into the log since it was last emptied. Bytes.
@@ -114,6 +116,7 @@ impl Journal {
             open: Facts::default(),
             in_transaction: false,
             failed: None,
+            any_noted: false,
             orphans: Vec::new(),
             logged: 0,
             scrub_due: false,
