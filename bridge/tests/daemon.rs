@@ -304,3 +304,21 @@ async fn a_listing_says_what_is_there() {
     assert_eq!((listed.name.as_ref().unwrap().as_str(), listed.state.as_str()), ("work", "idle"));
     assert_eq!(listed.status.as_ref().unwrap().evals, 3);
 }
+
+#[tokio::test]
+async fn what_was_said_before_a_client_hung_up_still_arrives() {
+    let mut world = world(Scope::Admin);
+    for _ in 0..20 {
+        let mut client = world.dial().await;
+        let mut bytes = Vec::new();
+        for (channel, message) in [(0, hello()), (0, open(1))] {
+            codec::encode(&mut bytes, channel, &message, MAX);
+        }
+        write(&mut bytes, 0x80, 0, 1, b"run this", MAX);
+        write(&mut bytes, 0x80, 0, 1, b"and this", MAX);
+        client.stream.write_all(&bytes).await.unwrap();
+        drop(client);
+        assert_eq!(world.heard.recv().await.unwrap().1, b"run this");
+        assert_eq!(world.heard.recv().await.unwrap().1, b"and this");
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::Daemon;
 use super::connection::encoded;
-use super::lanes::Lanes;
+use super::lanes::{CONTROL, Lanes};
 use crate::auth::Identity;
 use crate::router::{self, Entry, frames};
 use rialto_protocol::frame::{HEADER, Header};
@@ -13,7 +13,7 @@ use rialto_transports::Stream;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 /// Frames that wait for one supervisor. Their bytes are bounded for the whole connection; this bounds their number.
@@ -26,7 +26,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// A whole frame with the memory it was given.
 pub(super) struct Frame {
     bytes: Vec<u8>,
-    _room: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
 }
 
 impl Frame {
@@ -40,7 +40,18 @@ impl Frame {
         bytes.extend_from_slice(&header.encode());
         bytes.resize(header.frame_len(), 0);
         from.read_exact(bytes.get_mut(HEADER..).unwrap_or_default()).await?;
-        Ok(Self { bytes, _room: room })
+        Ok(Self { bytes, room })
+    }
+
+    /// The number of its message.
+    fn kind(&self) -> Option<u8> {
+        self.bytes.first_chunk().map(|head| Header::decode(*head).kind)
+    }
+
+    /// Takes another behind it, to be written together.
+    fn append(&mut self, next: Self) {
+        self.bytes.extend_from_slice(&next.bytes);
+        self.room.merge(next.room);
     }
 }
 
@@ -71,9 +82,8 @@ impl Channel {
         let re = open.re;
         let stream = match self.reach(open).await {
             Ok((stream, opened)) => {
-                if self.tell(0, &Message::Opened(opened)).await.is_err() {
-                    return;
-                }
+                // A client that has left meanwhile is not told, and what it had sent is carried all the same.
+                let _ = self.tell(0, &Message::Opened(opened)).await;
                 stream
             }
             Err(error) => {
@@ -113,16 +123,26 @@ impl Channel {
         let (from, to) = tokio::io::split(stream);
         // Reading from the supervisor is given up where it waits, never while a frame is being written to the client.
         let cut = Notify::new();
-        let up = async {
-            self.up(waiting, to).await?;
-            // The client has closed the channel; the supervisor's answer to that is still to pass.
-            tokio::time::sleep(CLOSING).await;
+        let mut up = std::pin::pin!(async {
+            if self.up(waiting, to).await? {
+                // The supervisor's answer to that is still to pass.
+                tokio::time::sleep(CLOSING).await;
+            }
             Ok(())
-        };
+        });
         let mut down = std::pin::pin!(self.down(from, &cut));
-        let why = tokio::select! {
-            end = &mut down => return end,
-            why = up => why,
+        let first = tokio::select! {
+            end = &mut down => Err(end),
+            why = &mut up => Ok(why),
+        };
+        let why = match first {
+            Ok(why) => why,
+            // Who takes nothing more has left; what it had said before is not taken back.
+            Err(End::NoClient) => {
+                let _: Result<(), ErrorReply> = up.await;
+                return End::NoClient;
+            }
+            Err(end) => return end,
         };
         cut.notify_one();
         match (down.await, why) {
@@ -131,9 +151,18 @@ impl Channel {
         }
     }
 
-    /// From the client to the supervisor, until the client closes the channel.
-    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<Stream>) -> Result<(), ErrorReply> {
-        while let Some(frame) = waiting.recv().await {
+    /// From the client to the supervisor, until the client closes the channel (true), or its connection and with it all channels.
+    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<Stream>) -> Result<bool, ErrorReply> {
+        let mut closes = false;
+        while let Some(mut frame) = waiting.recv().await {
+            closes = frame.kind() == Some(CLOSE);
+            // Many small ones that came together go on together.
+            while frame.bytes.len() < READ
+                && let Ok(next) = waiting.try_recv()
+            {
+                closes = next.kind() == Some(CLOSE);
+                frame.append(next);
+            }
             let write = async {
                 to.write_all(&frame.bytes).await?;
                 to.flush().await
@@ -155,7 +184,7 @@ impl Channel {
                 }
             }
         }
-        Ok(())
+        Ok(closes)
     }
 
     /// From the supervisor to the client.
@@ -166,7 +195,7 @@ impl Channel {
                 read = self.next(&mut from) => read,
                 () = cut.notified() => return End::Gone,
             };
-            let (kind, frame) = match read {
+            let (mut kind, mut frame) = match read {
                 Ok(Some(next)) => next,
                 Ok(None) => return End::Gone,
                 Err(why) => {
@@ -174,6 +203,13 @@ impl Channel {
                     return End::Gone;
                 }
             };
+            // What came with it and goes the same lane goes in the same write.
+            while frame.bytes.len() < READ
+                && let Some(next) = self.next_at_hand(&mut from, kind)
+            {
+                kind = next.0;
+                frame.append(next.1);
+            }
             if self.lanes.write(kind, &frame.bytes).await.is_err() {
                 return End::NoClient;
             }
@@ -181,6 +217,22 @@ impl Channel {
                 return End::Told;
             }
         }
+    }
+
+    /// The supervisor's next frame, where it was read already, is output like the one before it, and there is memory for it.
+    fn next_at_hand(&self, from: &mut BufReader<ReadHalf<Stream>>, after: u8) -> Option<(u8, Frame)> {
+        let header = Header::decode(*from.buffer().first_chunk::<HEADER>()?);
+        let ours = header.channel == 0 || header.channel == self.number;
+        if !ours || after < CONTROL || header.kind < CONTROL || header.len > limits::DEFAULT_MAX_FRAME {
+            return None;
+        }
+        let body = from.buffer().get(HEADER..header.frame_len())?;
+        let room = self.lanes.room.try_take(header.len)?;
+        let mut bytes = Vec::with_capacity(header.frame_len());
+        bytes.extend_from_slice(&Header { channel: self.number, ..header }.encode());
+        bytes.extend_from_slice(body);
+        from.consume(header.frame_len());
+        Some((header.kind, Frame { bytes, room }))
     }
 
     /// The supervisor's next frame. What it says on channel 0 is about this one connection, which to the client is this
@@ -197,6 +249,8 @@ impl Channel {
     }
 }
 
+/// The number of `close`, with which a client ends a channel.
+const CLOSE: u8 = 0x09;
 /// The number of `closed`, after which nothing comes on a channel.
 const CLOSED: u8 = 0x0a;
 
@@ -207,5 +261,6 @@ mod tests {
     #[test]
     fn closed_is_what_it_is_called() {
         assert_eq!(Message::Closed(Close::default()).kind(), CLOSED);
+        assert_eq!(Message::Close(Close::default()).kind(), CLOSE);
     }
 }

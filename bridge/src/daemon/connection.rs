@@ -27,6 +27,8 @@ const REQUEST: usize = 64 * 1024;
 const REPLIES: usize = 8;
 /// For the last word, and for the peer to have read it.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// For what a client that has left had sent, and for a supervisor that has to start first.
+const CARRY: Duration = Duration::from_secs(35);
 /// How long living supervisors have to say how they are.
 const LIST: Duration = Duration::from_secs(1);
 /// Bytes of their answers in one listing.
@@ -73,9 +75,11 @@ pub(super) async fn serve(
     // Dropped at the end, and with it everything that runs for this connection.
     let mut tasks = Tasks::new();
     let end = tokio::select! {
+        // The channels' senders end with it.
         end = converse(&daemon, &mut reader, &peer, &lanes, &mut tasks) => end,
         () = stopping.wait() => End::Shutdown,
     };
+    let shutdown = matches!(end, End::Shutdown);
     let last = match end {
         End::Left => None,
         End::Broke(error) => {
@@ -95,6 +99,12 @@ pub(super) async fn serve(
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };
     let _ = tokio::time::timeout(LAST_WORD, goodbye).await;
+    if !shutdown {
+        // What the client had said before it left is carried to where it was meant for: it may have hung up because that was
+        // all it had to say. The seat stays taken, so that nobody makes room for more by leaving.
+        let carried = async { while tasks.next().await.is_some() {} };
+        let _ = tokio::time::timeout(CARRY, carried).await;
+    }
     drop(seat);
 }
 

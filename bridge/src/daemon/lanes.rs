@@ -12,7 +12,7 @@ use tokio::io::{AsyncWriteExt, WriteHalf};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 /// Kinds below this are the control lane.
-const CONTROL: u8 = 0x20;
+pub(super) const CONTROL: u8 = 0x20;
 /// Bytes of frames that may be in memory, one way: the largest frame, and small ones beside it.
 const ROOM: usize = limits::DEFAULT_MAX_FRAME as usize + 8 * 1024;
 /// What a frame costs beside its bytes.
@@ -56,6 +56,12 @@ pub(super) struct Room(Arc<Semaphore>);
 impl Room {
     pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(ROOM)))
+    }
+
+    /// Room for a frame with a body of `len` bytes, where there is some now.
+    pub(super) fn try_take(&self, len: u32) -> Option<OwnedSemaphorePermit> {
+        let bytes = (HEADER + OVERHEAD + len as usize).min(ROOM) as u32;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).ok()
     }
 
     /// Waits until a frame with a body of `len` bytes fits. The length was checked against the ceiling, so it ever does.
