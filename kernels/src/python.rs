@@ -34,19 +34,8 @@ const LATER: &str = concat!(
     include_str!("../runners/python/later/is_complete.py"),
 );
 
-/// Reads the runner from the channel and becomes it. Python 2 must be able to read this, to be told that it is too old.
-const BOOTSTRAP: &str = r#"import sys
-if sys.version_info < (3, 8): sys.exit("Python %d.%d is too old for Rialto: it needs Python 3.8 or newer (%s)" % (sys.version_info[0], sys.version_info[1], sys.executable))
-import posix
-def r(n):
- b = b""
- while len(b) < n:
-  c = posix.read(0, n - len(b))
-  if not c: posix._exit(0)
-  b += c
- return b
-r = {"__builtins__": dict(__builtins__.__dict__), "__name__": "<rialto>", "s": r(int.from_bytes(r(4), "little"))}
-exec(compile(r["s"], "<rialto>", "exec", 0, True), r)"#;
+/// Reads the runner from the channel and becomes it.
+const BOOTSTRAP: &str = include_str!("../runners/python/bootstrap.py");
 
 /// Starts a Python kernel.
 pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
@@ -62,7 +51,8 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let unbuffered = variable(launch, "PYTHONUNBUFFERED").and_then(|v| v.into_string().ok());
     command.env_remove("PYTHONUNBUFFERED");
     let environment: Vec<_> = unbuffered.map(|v| ("PYTHONUNBUFFERED", v)).into_iter().collect();
-    let script = Script { source: RUNNER, later: LATER, environment: &environment, note: found.note };
+    let script =
+        Script { source: RUNNER, later: LATER, cache: launch.cache.as_deref(), environment: &environment, note: found.note };
     match Runner::start(command, script) {
         Ok(runner) => Ok(Box::new(runner)),
         Err(source) => Err(LaunchError::Start { program: found.program.display().to_string(), source }),

@@ -6,6 +6,8 @@
 
 #[path = "python/blocking.rs"]
 mod blocking;
+#[path = "python/cache.rs"]
+mod cache;
 #[path = "python/deaths.rs"]
 mod deaths;
 #[path = "python/displays.rs"]

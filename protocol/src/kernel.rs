@@ -299,4 +299,7 @@ pub struct Launch {
     /// Environment variables to set on top of the supervisor's own. Never journalled.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// A folder that is the user's alone, where a kernel may keep what makes its next start faster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<String>,
 }

@@ -134,6 +134,16 @@ impl Home {
         Ok(ids.iter().map(|id| self.session(id)).collect())
     }
 
+    /// The folder where kernels keep what makes their next start faster, made where it is missing. It can be deleted at any time.
+    ///
+    /// # Errors
+    /// Where it cannot be made, or is not ours alone.
+    pub fn cache(&self) -> Result<PathBuf, HomeError> {
+        let folder = self.state.join("cache");
+        ours::folder(&folder)?;
+        Ok(folder)
+    }
+
     fn sessions_dir(&self) -> PathBuf {
         self.state.join("sessions")
     }

@@ -84,11 +84,11 @@ fn make(path: &Path) -> Result<(), JournalError> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
     let fail = |e: rusqlite::Error| JournalError::of(path, &e);
     let db = connect(path, false).map_err(fail)?;
+    // Nothing waits for the disk before the whole file does.
+    db.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
     // Both are part of the file's layout: they count only before the first table.
     db.pragma_update(None, "page_size", PAGE_SIZE).map_err(fail)?;
     db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(fail)?;
-    // Nothing waits for the disk before the whole file does.
-    db.pragma_update(None, "synchronous", "OFF").map_err(fail)?;
     db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(fail)?;
     db.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
     db.execute_batch(&format!("BEGIN;{TABLES}PRAGMA application_id={APPLICATION};PRAGMA user_version={KNOWN};COMMIT;"))

@@ -199,17 +199,26 @@ impl Driver {
 
     pub(super) fn start_kernel(&mut self, life: Life) {
         self.kernel = None;
-        match rialto_kernels::launch(&self.launch) {
-            Ok(kernel) => {
-                if let Some(pid) = kernel.pid() {
-                    (self.note_kernel)(pid);
-                }
-                self.kernel = Some((life, kernel));
-            }
-            Err(e) => {
-                let death = Death { failed_start: Some(e.to_string()), ..Death::default() };
-                self.inputs.push_back(Input::Kernel(life, KernelEvent::Died(death)));
-            }
+        let launched = launch_kernel(&self.launch, &mut self.note_kernel);
+        self.take_kernel(life, launched);
+    }
+
+    pub(super) fn take_kernel(&mut self, life: Life, launched: Launched) {
+        match launched {
+            Ok(kernel) => self.kernel = Some((life, kernel)),
+            Err(death) => self.inputs.push_back(Input::Kernel(life, KernelEvent::Died(death))),
         }
     }
+}
+
+/// A kernel that starts, or why none does.
+pub(super) type Launched = Result<Box<dyn Kernel>, Death>;
+
+/// Starts a kernel, and notes down its process.
+pub(super) fn launch_kernel(launch: &Launch, note: &mut dyn FnMut(u32)) -> Launched {
+    let kernel = rialto_kernels::launch(launch).map_err(|e| Death { failed_start: Some(e.to_string()), ..Death::default() })?;
+    if let Some(pid) = kernel.pid() {
+        note(pid);
+    }
+    Ok(kernel)
 }

@@ -3,7 +3,7 @@
 
 use super::clock::{Alarms, Clock};
 use super::connection::Door;
-use super::driver::Driver;
+use super::driver::{Driver, Launched};
 use super::tail::Tail;
 use super::{Ending, Fatal};
 use crate::home::{self, Home, SessionHome, Spec};
@@ -39,12 +39,13 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     lock.announce()?;
 
     let clock = Clock::start();
-    let launch = launch_of(&spec);
+    let launch = launch_of(&spec, &home);
     let fresh = !place.journal().exists();
     // What a predecessor left is ended before anything can be started beside it.
-    if !fresh {
-        home::leftover::end_leftover(&place)?;
-    }
+    home::leftover::end_leftover(&place)?;
+    let mut note_kernel = note(&place);
+    // A kernel's start takes longest: it goes on while the journal is made. Without a journal it would end with us.
+    let early = fresh.then(|| super::driver::launch_kernel(&launch, &mut note_kernel));
     let mut driver = Driver {
         session: Session::new(),
         journal: if fresh { Journal::create(&place.journal())? } else { Journal::open(&place.journal())? },
@@ -59,7 +60,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         },
         launch,
         budget: budget(),
-        note_kernel: note(&place),
+        note_kernel,
         bind_again: bind_again(dir),
         listener,
         terminate,
@@ -85,7 +86,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         since_trim: 0,
         ending: None,
     };
-    driver.begin(&spec, fresh)?;
+    driver.begin(&spec, early)?;
     // Where there is not even room to say that we are here, nothing more can happen: better told now, to be tried again, than
     // found out by clients whom nobody hears.
     if !driver.commit()? {
@@ -108,14 +109,15 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
 
 impl Driver {
     /// The first records of this incarnation.
-    fn begin(&mut self, spec: &Spec, fresh: bool) -> Result<(), Fatal> {
+    fn begin(&mut self, spec: &Spec, early: Option<Launched>) -> Result<(), Fatal> {
         let session = &mut self.session;
         self.journal.replay(&mut |record| session.apply(&record))?;
         session.remember(self.journal.head(), self.journal.max_n());
-        let kernel = fresh.then(|| self.session.life() + 1);
-        if let Some(life) = kernel {
-            self.start_kernel(life);
-        }
+        let kernel = early.map(|launched| {
+            let life = self.session.life() + 1;
+            self.take_kernel(life, launched);
+            life
+        });
         // A session that has ended is read, not begun: nothing comes after its last event.
         if !self.session.ended() {
             let epoch = self.clock.epoch_after(self.session.epoch());
@@ -141,9 +143,11 @@ fn created(spec: &Spec) -> Created {
     }
 }
 
-fn launch_of(spec: &Spec) -> Launch {
+fn launch_of(spec: &Spec, home: &Home) -> Launch {
     let env = [(home::leftover::SESSION_VARIABLE.to_owned(), spec.id.to_string())].into();
-    Launch { kernel: spec.kernel.clone(), program: spec.program.clone(), cwd: spec.cwd.clone(), env }
+    // A start without it is slower, and no worse.
+    let cache = home.cache().ok().and_then(|folder| folder.to_str().map(str::to_owned));
+    Launch { kernel: spec.kernel.clone(), program: spec.program.clone(), cwd: spec.cwd.clone(), env, cache }
 }
 
 fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {

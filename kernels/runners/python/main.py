@@ -3,8 +3,18 @@
 def part(name):
     """A function of the second part, which is compiled when one of them is first needed."""
     if S.later:
-        source, S.later = S.later, ''
-        exec(compile(source, ME, 'exec', 0, True), globals())
+        main = get_ident() == MAIN
+        if main:
+            before, S.crit = S.crit, 1
+        loading.acquire()
+        try:
+            if S.later:
+                exec(load(S.later), globals())
+                S.later = b''
+        finally:
+            loading.release()
+            if main:
+                S.crit = before
     return globals()[name]
 
 
@@ -70,7 +80,7 @@ def begin():
         at += 4 + length
     for name, value in zip(words[::2], words[1::2]):
         os.environ[name] = value
-    S.later = frame[at:].decode('utf-8')
+    S.later = frame[at:]
     for name in list(ns):
         if not (name.startswith('__') and name.endswith('__')):
             del ns[name]

@@ -100,7 +100,7 @@ S.ask = 0
 S.eof_at = -1
 S.path0 = ''
 S.shutdown = False
-S.later = ''        # the source of the second part, until it is compiled
+S.later = b''       # the source of the second part, until it is compiled
 S.trace = None      # the user's trace and profile functions, between evals
 S.interrupted = False
 S.kept = 0          # characters in `sources`, about
@@ -117,6 +117,7 @@ due = deque()       # signals to deliver when user code goes on
 pieces = deque()    # unsent output: bytes for stdout, a tuple with bytes for stderr
 sending = _thread.allocate_lock()
 receiving = _thread.allocate_lock()
+loading = _thread.allocate_lock()
 backlog = deque()   # frames for the main thread that another thread has read
 answers = {}        # ask -> (data, eof)
 # For tracebacks, the code of the last evals: what is short by its number, in a ring,

@@ -35,6 +35,8 @@ pub(crate) struct Script<'a> {
     pub(crate) source: &'a str,
     /// The part that the runner compiles when it is first needed.
     pub(crate) later: &'a str,
+    /// A folder of the user's alone, where the runner may keep what it compiled.
+    pub(crate) cache: Option<&'a str>,
     /// Environment variables that the interpreter itself must not see at its start, to be put back by the runner.
     pub(crate) environment: &'a [(&'a str, String)],
     /// To be said once, in `Ready`.
@@ -88,7 +90,7 @@ impl Runner {
         // The command holds our copies of the child's ends.
         drop(command);
         let mut channel = Channel::new(frame_reader, command_writer)?;
-        channel.send(|tx| wire::put_setup(tx, script.source, script.later, script.environment));
+        channel.send(|tx| wire::put_setup(tx, script.cache.unwrap_or_default(), script.source, script.later, script.environment));
         Ok(Self {
             process,
             channel,

@@ -76,11 +76,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The first frame: the runner's own source, and the environment variables to put back.
-pub(super) fn put_setup(out: &mut Vec<u8>, source: &str, later: &str, environment: &[(&str, String)]) {
-    // The bootstrap is a few lines that know only "length, source": the rest is read by what it has read.
-    out.extend_from_slice(&u32::try_from(source.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(source.as_bytes());
+/// The first frame: where compiled source is kept, the runner's own source, and the environment variables to put back.
+pub(super) fn put_setup(out: &mut Vec<u8>, cache: &str, source: &str, later: &str, environment: &[(&str, String)]) {
+    // The bootstrap is a few lines that know only "length, text": the rest is read by what it has read.
+    for text in [cache, source] {
+        out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
     let mut w = Writer::new(out, 0).u16(u16::try_from(environment.len()).unwrap_or(u16::MAX));
     for (name, value) in environment {
         w = w.bytes(name.as_bytes()).bytes(value.as_bytes());
