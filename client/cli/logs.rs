@@ -5,7 +5,6 @@
 
 mod clock;
 mod stored;
-mod strip;
 mod transcript;
 
 use crate::args::{LogsArgs, PlaceArgs};
@@ -21,7 +20,6 @@ use rialto_client::{Incoming, Session, Start};
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 use std::time::Duration;
 use stored::Stored;
-pub(crate) use strip::Strip;
 use tokio::signal::unix::{SignalKind, signal};
 pub(crate) use transcript::Transcript;
 

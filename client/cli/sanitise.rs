@@ -85,6 +85,26 @@ fn cut_short(bytes: &[u8]) -> usize {
     }
 }
 
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Filter").field("half", &self.half).finish_non_exhaustive()
+    }
+}
+
+/// One stream that is only read about later: a line among others.
+#[derive(Debug, Default)]
+pub(crate) struct Strip {
+    filter: Filter,
+    pen: Pen,
+}
+
+impl Strip {
+    /// Appends what is safe of `text`.
+    pub(crate) fn clean(&mut self, text: &str, out: &mut String) {
+        self.filter.clean(text.as_bytes(), Rule::Line, &mut self.pen, out);
+    }
+}
+
 /// Text of ours to be shown whole: without anything that acts.
 pub(crate) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -1,9 +1,9 @@
 //! A history as a person reads it: what was typed, what came of it, and what else happened, dimmed.
 
-use super::strip::Strip;
 use super::{Item, clock};
 use crate::paint;
 use crate::render::size;
+use crate::sanitise::{Filter, Pen, Rule};
 use crate::wait;
 use anstyle::Style;
 use rialto_client::protocol::event::{Accepted, Answered, EndOfLife, Ended, Event, LifeEnded, LifeStarted, Output, Record, Who};
@@ -23,7 +23,9 @@ pub(crate) struct Transcript<W: Write> {
     /// The day of the last line that has a time.
     date: String,
     /// What the program's escape sequences have come to, by stream.
-    streams: [Strip; 2],
+    streams: [Filter; 2],
+    /// What they have left on.
+    pen: Pen,
     /// Whose background output was shown last.
     behind: Option<EvalNumber>,
 }
@@ -32,7 +34,17 @@ impl<W: Write> Transcript<W> {
     pub(crate) fn new(terminal: bool, colour: bool, out: W) -> Self {
         let out = BufWriter::with_capacity(64 * 1024, out);
         let (waiting, date) = (BTreeMap::new(), String::new());
-        Self { out, terminal, colour, midline: false, waiting, date, streams: Default::default(), behind: None }
+        Self {
+            out,
+            terminal,
+            colour,
+            midline: false,
+            waiting,
+            date,
+            streams: Default::default(),
+            pen: Pen::default(),
+            behind: None,
+        }
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {
@@ -175,7 +187,7 @@ impl<W: Write> Transcript<W> {
             self.fresh_line()?;
             self.text(Some(Stream::Stderr), text.as_bytes())?;
         }
-        self.streams = Default::default();
+        self.put_back()?;
         self.fresh_line()?;
         if ended.outcome != Outcome::Ok {
             let by = ended.by.as_ref().map(|by| format!(", by {}", who(by))).unwrap_or_default();
@@ -197,20 +209,28 @@ impl<W: Write> Transcript<W> {
         if !self.terminal {
             return self.out.write_all(bytes);
         }
+        let mut clean = String::with_capacity(bytes.len() + 16);
         let [stdout, stderr] = &mut self.streams;
-        let strip = match stream {
-            Some(Stream::Stdout) => stdout,
-            Some(Stream::Stderr) => stderr,
-            None => &mut Strip::default(),
+        let (mut whole, mut own) = (Filter::default(), Pen::default());
+        let (filter, pen) = match stream {
+            Some(Stream::Stdout) => (stdout, &mut self.pen),
+            Some(Stream::Stderr) => (stderr, &mut self.pen),
+            None => (&mut whole, &mut own),
         };
-        let mut clean = String::with_capacity(bytes.len());
-        strip.clean(&String::from_utf8_lossy(bytes), &mut clean);
-        if stream == Some(Stream::Stderr) && self.colour {
-            let red = paint::STDERR;
-            write!(self.out, "{red}{clean}{red:#}")
-        } else {
-            self.out.write_all(clean.as_bytes())
-        }
+        let rule = if self.colour { Rule::Line } else { Rule::Plain };
+        pen.redden(self.colour && stream == Some(Stream::Stderr), &mut clean);
+        filter.clean(bytes, rule, pen, &mut clean);
+        pen.redden(false, &mut clean);
+        own.put_back(&mut clean);
+        self.out.write_all(clean.as_bytes())
+    }
+
+    /// What a program left on ends with its eval.
+    fn put_back(&mut self) -> Result<()> {
+        self.streams = Default::default();
+        let mut out = String::new();
+        self.pen.put_back(&mut out);
+        self.out.write_all(out.as_bytes())
     }
 
     /// Says something of our own that has a time.

@@ -3,10 +3,11 @@
 use super::pager::Pager;
 use super::text::{LastLines, Text, head};
 use crate::exit::Failure;
-use crate::logs::{Item, Strip, Transcript};
+use crate::logs::{Item, Transcript};
 use crate::repl::editor::{Kind, Read, Typed, history, history_file};
 use crate::repl::replay::{Past, stoppable};
 use crate::repl::{Doing, Repl};
+use crate::sanitise::Strip;
 use crate::{paint, reach};
 use rialto_client::Start;
 use rialto_client::protocol::event::{Accepted, Event};

@@ -1,6 +1,6 @@
 //! What an eval showed, as text that is safe on a terminal; and the last lines of it.
 
-use crate::logs::Strip;
+use crate::sanitise::Strip;
 use rialto_client::protocol::event::Event;
 use rialto_client::protocol::{Bundle, Failure};
 use std::collections::VecDeque;

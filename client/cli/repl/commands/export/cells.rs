@@ -1,7 +1,7 @@
 //! Events gathered into cells: one eval with all it showed. A cell is done when the next eval starts, because what an eval's
 //! threads print after its end still belongs to it.
 
-use crate::logs::Strip;
+use crate::sanitise::Strip;
 use rialto_client::protocol::event::{Accepted, Ended, Event, Record};
 use rialto_client::protocol::kernel::DisplayRole;
 use rialto_client::protocol::{Bundle, EvalNumber, Failure, Outcome, Stream};
