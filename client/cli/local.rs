@@ -58,6 +58,17 @@ impl Place {
         }
     }
 
+    /// What `--at` would be for it; nothing for this machine.
+    pub(crate) fn at(&self) -> Option<String> {
+        match self {
+            Self::Here { .. } => None,
+            Self::There(through) => {
+                let text = through.dialer.text();
+                Some(if text.starts_with('/') { format!("unix://{text}") } else { text })
+            }
+        }
+    }
+
     /// Whether the last session opened was made by that.
     pub(crate) fn made(&self) -> bool {
         match self {

@@ -28,6 +28,10 @@ fn help_lists_what_there_is_and_names_what_was_meant() {
     }
     t.type_line(":help attach");
     t.wait_for("It never makes a session");
+    t.type_text(":att");
+    t.keys(&["Tab"]);
+    t.shows(&[">>> :attach"]);
+    t.keys(&["C-u"]);
     t.type_line(":exprot x.md");
     t.shows(&[":exprot is no command; did you mean :export? :help lists them", ">>>"]);
     t.type_line(":quit");

@@ -34,7 +34,9 @@ fn coming_back_shows_what_was_printed_meanwhile() {
     t.shows(&["$"]);
     world.run(&["exec", "-s", "work", "-c", "print('while you were away'); 6*7"]).ok();
     t.type_line("clear; rialto work");
-    t.shows(&[">>> print('while you were away'); 6*7", "while you were away", "42", ">>>"]);
+    t.wait_for("since you last looked: 1 eval by uid:");
+    t.wait_for("▸ print('while you were away'); 6*7");
+    t.shows(&["while you were away", "42", ">>>"]);
     assert!(!t.screen().contains("seen before"), "{}", t.screen());
 }
 
@@ -121,7 +123,7 @@ fn two_terminals_see_each_other() {
     a.shows(&["10", ">>>"]);
     a.type_line("x");
     a.shows(&["5", ">>>"]);
-    b.wait_for(">>> x");
+    b.wait_for("/terminal ▸ x");
     b.shows(&["5", ">>>"]);
     a.type_line(":who");
     a.wait_for("terminal (you)");

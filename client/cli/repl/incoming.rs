@@ -1,82 +1,51 @@
-//! What comes from the session, and where it goes: our own eval's output straight to the screen, everybody else's above the
-//! prompt, with who did it.
+//! What comes from the session: events, answers, and what happens to the link.
 
-use super::{Asking, Busy, Doing, LinkState, Next, Repl};
+use super::link::{Reached, welcome_back};
+use super::missed::Missed;
+use super::screen::Busy;
+use super::{Awaited, Doing, Next, Repl};
 use crate::exit::{self, Failure};
-use crate::paint::{self, paint};
-use crate::sanitise;
-use rialto_client::protocol::event::{Accepted, Display, EndOfLife, Ended, Event, Output};
-use rialto_client::protocol::{Bundle, Code, EvalId, EvalNumber, Message, Outcome, Record, Seq};
-use rialto_client::{Answer, Incoming, Ticket};
-use std::collections::BTreeMap;
-use tokio::time::Instant;
+use rialto_client::protocol::event::{EndOfLife, Ended, Event, LifeEnded, Output};
+use rialto_client::protocol::{EvalId, Message, Outcome, Record, Seq};
+use rialto_client::{Answer, Connected, Incoming, Ticket};
+use std::time::Instant;
 
-/// Evals remembered by number, for whose output it is.
-const REMEMBERED: usize = 1_000;
-
-/// Whose evals are whose.
-#[derive(Debug, Default)]
-pub(super) struct Others {
-    /// The eval this terminal waits for.
-    pub(super) ours: Option<EvalId>,
-    numbers: BTreeMap<EvalNumber, EvalId>,
-    open: BTreeMap<EvalNumber, String>,
-    /// Why the last eval ended that way.
-    told: Option<String>,
-}
-
-impl Others {
-    pub(super) fn number_of(&self, eval: EvalId) -> Option<EvalNumber> {
-        self.numbers.iter().find(|(_, id)| **id == eval).map(|(n, _)| *n)
-    }
-
-    pub(super) fn anything_runs(&self) -> bool {
-        !self.open.is_empty()
-    }
-
-    fn is_ours(&self, n: EvalNumber) -> bool {
-        self.ours.is_some() && self.numbers.get(&n) == self.ours.as_ref()
-    }
-}
+/// Output of our eval that waits while the person is asked something. Bytes.
+const HELD: usize = 256 * 1024;
 
 impl Repl {
-    pub(super) async fn incoming(&mut self, incoming: Incoming) -> Result<Next, Failure> {
+    pub(super) fn incoming(&mut self, incoming: Incoming) -> Result<Next, Failure> {
         match incoming {
             Incoming::Event(record) => {
+                self.heard();
                 let over = matches!(record.event, Event::SessionEnded(_));
-                self.event(record).await?;
-                if over && self.caught_up() {
-                    self.keyboard.close();
-                    paint::talk("the session has ended; rialto logs shows what happened in it");
+                self.event(record)?;
+                if over {
+                    self.drop_read();
+                    self.talk("the session has ended; rialto logs shows what happened in it");
                     return Ok(Next::Over);
                 }
             }
-            Incoming::Answer(ticket, answer) => self.answered(ticket, answer).await?,
-            Incoming::Gap(gap) => self.aside(&format!("events {} to {} are no longer kept", gap.from, gap.to)).await,
-            Incoming::Rewound(_) => self.aside("the journal has lost events that were shown here").await,
-            // Shown as fast as the terminal takes it; nothing can be done about it here.
-            Incoming::Notice(n) if n.what == "behind" => {}
-            Incoming::Notice(n) => self.aside(&format!("{}: {}", n.what, n.text)).await,
-            Incoming::Error(e) => self.aside(&e.text).await,
-            Incoming::Delayed { error, in_ms, .. } => self.aside(&format!("{}; trying again in {in_ms} ms", error.text)).await,
-            Incoming::Goaway(g) => self.aside(&format!("the bridge goes away: {}", g.reason)).await,
-            Incoming::Reconnecting { in_ms, why, .. } => {
-                let since = *self.gone.get_or_insert_with(std::time::Instant::now);
-                self.screen.busy(Busy::Offline { since, why: "reconnecting".to_owned() });
-                self.keyboard.link(LinkState::Reconnecting(since));
-                self.aside(&format!("{}; reconnecting in {in_ms} ms", why.text)).await;
+            Incoming::Answer(ticket, answer) => {
+                self.heard();
+                self.answer(ticket, answer)?;
             }
-            Incoming::Connected(c) => {
-                self.gone = None;
-                self.screen.online();
-                self.keyboard.link(LinkState::Connected);
-                if c.again {
-                    self.aside("connected again; nothing is lost").await;
-                }
+            Incoming::Gap(gap) => self.talk(&format!("events {} to {} are no longer kept", gap.from, gap.to)),
+            Incoming::Rewound(_) => self.talk("the journal has lost events that were shown here"),
+            Incoming::Notice(notice) if notice.what == "behind" => {
+                self.link.behind(self.session.cursor().map_or(0, |cursor| cursor.seq), notice.events);
+                self.say_reached();
             }
-            Incoming::Closed(e) => {
+            Incoming::Notice(notice) => self.talk(&format!("{}: {}", notice.what, notice.text)),
+            Incoming::Error(why) => self.talk(&why.text),
+            Incoming::Delayed { error, in_ms, .. } => self.talk(&format!("{}; trying again in {in_ms} ms", error.text)),
+            // The loss that follows is told, if it lasts.
+            Incoming::Goaway(_) => {}
+            Incoming::Reconnecting { why, .. } => self.lost(&why.text),
+            Incoming::Connected(connected) => self.back(&connected),
+            Incoming::Closed(why) => {
                 self.outcome = exit::UNAVAILABLE;
-                return Err(e.into());
+                return Err(why.into());
             }
         }
         if self.session.idle() {
@@ -85,208 +54,256 @@ impl Repl {
         Ok(Next::On)
     }
 
-    async fn event(&mut self, record: Record) -> Result<(), Failure> {
+    fn heard(&mut self) {
+        if self.link.heard() {
+            self.screen.online();
+        }
+    }
+
+    fn lost(&mut self, why: &str) {
+        self.link.lost(Instant::now(), why);
+        if matches!(self.doing, Doing::Running(_)) {
+            self.say_offline();
+        }
+        self.say_reached();
+    }
+
+    /// The link is back: what came meanwhile is read, and told once it was.
+    fn back(&mut self, connected: &Connected) {
+        if !connected.again {
+            return;
+        }
+        let gone = self.link.back(Instant::now());
+        self.say_reached();
+        self.screen.online();
+        let Some(attached) = &connected.attached else { return };
+        if let Some(gone) = gone {
+            if attached.head > attached.after {
+                self.returning = Some((Missed::new(&self.principal, 0), attached.head, gone));
+            } else {
+                self.talk(&welcome_back(gone, 0));
+            }
+        }
+    }
+
+    /// The moments that the link asked for.
+    pub(super) fn tick_link(&mut self, now: Instant) {
+        if let Some(text) = self.link.due(now) {
+            self.talk(&text);
+        }
+        if let (Reached::Yes, Doing::Running(_)) = (self.link.reached(), self.doing)
+            && let Some(since) = self.link.silent(now)
+        {
+            self.screen.busy(Busy::Offline { since, why: "the session does not answer".to_owned() });
+        }
+    }
+
+    fn event(&mut self, record: Record) -> Result<(), Failure> {
         let seq = record.seq;
+        if self.link.shown(seq) {
+            self.say_reached();
+        }
+        if let Some((missed, until, gone)) = &mut self.returning {
+            missed.event(&record);
+            if seq >= *until {
+                let text = welcome_back(*gone, missed.lines());
+                self.returning = None;
+                self.talk(&text);
+            }
+        }
+        let at = record.at;
+        let took = if let Event::Ended(ended) = &record.event { self.evals.took(ended.n, at) } else { None };
+        let was_waiting = if let Event::Ended(ended) = &record.event { self.evals.is_waiting(ended.n) } else { false };
+        self.evals.follow(&record);
         match record.event {
-            Event::Accepted(a) => self.accepted(a).await,
-            Event::Started(s) => self.started(s.n),
-            Event::Output(o) => return self.output(&o, seq).await,
-            Event::Display(d) => return self.display(&d, seq).await,
-            Event::Asked(asked) => {
-                if asked.of == Some(self.me) {
-                    self.asked.push(asked);
-                    self.screen.flush()?;
-                    if matches!(self.doing, Doing::Running(..)) {
-                        self.ask();
-                    }
-                } else {
-                    self.aside(&format!("eval #{} asks its own client: {}", asked.n, asked.prompt)).await;
-                }
+            Event::Accepted(a) => {
+                let author = a.by.as_ref().filter(|by| by.client != Some(self.me)).map(super::commands::named);
+                self.evals.accepted(&a, at, author);
+                if a.started { self.started(a.n) } else { self.say_queue() }
             }
-            Event::Answered(a) => self.asked.retain(|q| q.ask != a.ask),
-            Event::Ended(ended) => return self.ended(ended, seq).await,
-            Event::LifeEnded(e) => {
-                self.asked.clear();
-                let why = match e.why {
-                    EndOfLife::Restarted => "the kernel was restarted",
-                    EndOfLife::SessionEnded => return Ok(()),
-                    EndOfLife::FailedStart => {
-                        let said = e.death.failed_start.unwrap_or_default();
-                        // The end of the eval that wanted it has said so, where there was one.
-                        if self.others.told.take().as_ref() != Some(&said) {
-                            self.aside(&format!("the kernel did not start: {said}")).await;
-                        }
-                        return Ok(());
-                    }
-                    EndOfLife::SupervisorDied => "the session's supervisor died, and its kernel with it",
-                    EndOfLife::Died | EndOfLife::Interrupted | EndOfLife::Unknown => "the kernel died",
-                };
-                self.aside(&format!("{why}: what earlier evals made is gone")).await;
+            Event::Started(e) => self.started(e.n),
+            Event::Output(output) => self.output(output, seq)?,
+            Event::Display(display) if self.evals.is_ours(display.n) => {
+                self.show_held()?;
+                self.screen.display(&display, seq, Instant::now())?;
             }
-            Event::Redacted(r) => self.aside(&format!("the text of eval #{} was removed", r.n)).await,
+            Event::Display(display) => self.their_value(display.n, &display.data),
+            Event::Asked(asked) => self.asks(asked),
+            Event::Answered(answered) => self.was_answered(&answered),
+            Event::Interrupting(e) if self.evals.is_ours(e.n) && e.by.client != Some(self.me) => {
+                self.talk(&format!("#{} is interrupted by {}", e.n, super::commands::named(&e.by)));
+            }
+            Event::Ended(ended) if self.evals.is_ours(ended.n) => self.our_end(&ended, seq)?,
+            Event::Ended(ended) => {
+                self.their_end(&ended, took, was_waiting);
+                self.say_queue();
+            }
+            Event::LifeEnded(e) => self.life_ended(&e),
+            Event::Redacted(e) => self.talk(&format!("the text of eval #{} was removed", e.n)),
             _ => {}
         }
         Ok(())
     }
 
-    async fn accepted(&mut self, a: Accepted) {
-        self.others.numbers.insert(a.n, a.eval);
-        while self.others.numbers.len() > REMEMBERED {
-            self.others.numbers.pop_first();
+    fn started(&mut self, n: u64) {
+        if self.evals.is_ours(n) {
+            self.screen.busy(Busy::Running { n: Some(n), since: Instant::now() });
+        } else {
+            self.their_start(n);
         }
-        if self.others.is_ours(a.n) {
-            self.screen.busy(Busy::Queued { n: Some(a.n), before: self.others.open.len() as u64 });
-            if a.started {
-                self.started(a.n);
-            }
-            return;
-        }
-        let who = a.by.as_ref().map_or_else(String::new, |w| {
-            if w.client == Some(self.me) { "you".to_owned() } else { format!("{} {}", w.principal, w.label) }
-        });
-        self.others.open.insert(a.n, who.clone());
-        let code = a.code.as_deref().unwrap_or("(its text is no longer kept)");
-        let mut lines = code.lines();
-        let first = lines.next().unwrap_or_default();
-        let more = if lines.next().is_some() { " ..." } else { "" };
-        let first = sanitise::text(first);
-        self.above(&paint(paint::DIM, format!("#{} {who} >>> {first}{more}", a.n))).await;
     }
 
-    async fn output(&mut self, o: &Output, seq: Seq) -> Result<(), Failure> {
-        if !self.at_prompt() {
-            self.screen.output(o, seq, Instant::now().into_std())?;
+    /// How many come before ours.
+    fn say_queue(&mut self) {
+        if let Some(n) = self.evals.our_number()
+            && self.evals.is_waiting(n)
+            && self.stopping.is_none()
+        {
+            self.screen.busy(Busy::Queued { n: Some(n), before: self.evals.before(n) });
+        }
+    }
+
+    fn output(&mut self, output: Output, seq: Seq) -> Result<(), Failure> {
+        if !self.evals.is_ours(output.n) || output.background {
+            self.their_output(&output);
             return Ok(());
         }
-        if let Some(lines) = self.above.push(&o.runs, Instant::now().into_std()) {
-            self.above(&lines).await;
+        if self.is_reading() {
+            let bytes: usize = output.runs.iter().map(|run| run.data.0.len()).sum();
+            self.held.bytes += bytes;
+            self.held.output.push_back((output, seq));
+            while self.held.bytes > HELD
+                && let Some((oldest, _)) = self.held.output.pop_front()
+            {
+                let bytes: usize = oldest.runs.iter().map(|run| run.data.0.len()).sum();
+                self.held.bytes -= bytes;
+                self.held.dropped += bytes;
+            }
+            return Ok(());
+        }
+        Ok(self.screen.output(&output, seq, Instant::now())?)
+    }
+
+    /// What our eval printed while the person was asked something.
+    pub(super) fn show_held(&mut self) -> Result<(), Failure> {
+        if self.is_reading() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        if held.dropped > 0 {
+            let dropped = crate::render::size(held.dropped as u64);
+            self.talk(&format!("{dropped} of output were not shown; :more has all of it"));
+        }
+        for (output, seq) in held.output {
+            self.screen.output(&output, seq, Instant::now())?;
         }
         Ok(())
     }
 
-    fn started(&mut self, n: EvalNumber) {
-        if self.others.is_ours(n) {
-            self.screen.busy(Busy::Running { n: Some(n), since: Instant::now().into_std() });
+    fn our_end(&mut self, ended: &Ended, seq: Seq) -> Result<(), Failure> {
+        let now = Instant::now();
+        self.no_questions();
+        let deciding = self.is_reading();
+        // A question that is still on the screen is taken away first; what is to be shown waits for that no longer than a
+        // key takes, because it is put above.
+        if deciding {
+            self.drop_read();
         }
-    }
-
-    async fn display(&mut self, display: &Display, seq: Seq) -> Result<(), Failure> {
-        if self.at_prompt() && !self.others.is_ours(display.n) {
-            let text = self.screen.as_text(&display.data, display.n);
-            self.above(&text).await;
-            return Ok(());
-        }
-        Ok(self.screen.display(display, seq, Instant::now().into_std())?)
-    }
-
-    async fn value(&mut self, data: &Bundle, n: EvalNumber, seq: Seq) -> Result<(), Failure> {
-        if self.at_prompt() && !self.others.is_ours(n) {
-            let text = self.screen.as_text(data, n);
-            self.above(&text).await;
-            return Ok(());
-        }
-        Ok(self.screen.value(data, n, seq, Instant::now().into_std())?)
-    }
-
-    fn at_prompt(&self) -> bool {
-        matches!(self.doing, Doing::Reading(_))
-    }
-
-    async fn ended(&mut self, ended: Ended, seq: Seq) -> Result<(), Failure> {
-        self.others.open.remove(&ended.n);
-        if let Some(half) = self.above.end() {
-            self.above(&half).await;
-        }
-        if let Some(result) = &ended.result {
-            self.value(result, ended.n, seq).await?;
-        }
-        let ours = self.others.is_ours(ended.n);
-        let at_prompt = self.at_prompt() && !ours;
-        if let Some(failure) = &ended.failure {
-            if at_prompt {
-                let last = sanitise::text(&format!("{}: {}", failure.name, failure.value));
-                self.above(&paint(paint::STDERR, last)).await;
-            } else {
-                self.screen.failure(failure, Instant::now().into_std())?;
+        self.evals.ours = None;
+        if deciding {
+            self.their_rest(ended);
+        } else {
+            if let Some(result) = &ended.result {
+                self.screen.value(result, ended.n, seq, now)?;
+            }
+            if let Some(failure) = &ended.failure {
+                self.screen.failure(failure, now)?;
             }
         }
+        self.left = self.screen.end(now)?.or(self.left.take());
+        self.say_why(ended);
+        self.stopping = None;
+        if let Doing::Running(_) = self.doing {
+            self.doing = Doing::Waiting;
+        }
+        Ok(())
+    }
+
+    /// Why an eval ended so, where there is something to say.
+    pub(super) fn say_why(&mut self, ended: &Ended) {
         match (&ended.why, ended.outcome) {
             (why, Outcome::Exit) => {
                 let code = ended.code.unwrap_or(0);
-                let said = why.as_ref().map_or_else(String::new, |w| format!(" ({w})"));
-                let text =
-                    format!("the code asked to exit with {code}{said}; the session lives on. Ctrl-D detaches, :quit! ends it");
-                self.aside(&text).await;
+                let said = why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+                self.talk(&format!(
+                    "the code asked to exit with {code}{said}; the session lives on. Ctrl-D detaches, :quit! ends it"
+                ));
             }
             (Some(why), _) => {
-                self.aside(why).await;
-                self.others.told = Some(why.clone());
+                self.talk(why);
+                self.told = Some(why.clone());
             }
             (None, _) => {}
         }
         if ended.fresh_state {
-            self.aside("this ran in a fresh kernel: what earlier evals made is gone").await;
+            self.talk("this ran in a fresh kernel: what earlier evals made is gone");
         }
-        if ours {
-            self.screen.end(Instant::now().into_std())?;
-            self.asked.clear();
-            self.others.ours = None;
-            // A question that is still on the screen is answered by whatever is typed; then the prompt comes.
-            if matches!(self.doing, Doing::Running(..)) {
-                self.doing = Doing::Waiting;
-            }
-        }
-        Ok(())
     }
 
-    async fn answered(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Failure> {
-        if let Some(n) = self.interrupting.remove(&ticket) {
-            let text = self.verdict(n, &answer);
-            self.aside(&text).await;
-            return Ok(());
-        }
-        match (self.questions.remove(&ticket), answer) {
-            (Some(Asking::Complete(reply)), Ok(Message::Completions(c))) => reply.give(c.completions),
-            (Some(Asking::Inspect(reply)), Ok(Message::Inspected(i))) => {
+    fn life_ended(&mut self, e: &LifeEnded) {
+        self.no_questions();
+        let why = match e.why {
+            EndOfLife::Restarted => "the kernel was restarted",
+            EndOfLife::SessionEnded => return,
+            EndOfLife::FailedStart => {
+                let said = e.death.failed_start.clone().unwrap_or_default();
+                // The end of the eval that wanted it has said so, where there was one.
+                if self.told.take().as_ref() != Some(&said) {
+                    self.talk(&format!("the kernel did not start: {said}"));
+                }
+                return;
+            }
+            EndOfLife::SupervisorDied => "the session's supervisor died, and its kernel with it",
+            EndOfLife::Interrupted => "the kernel was ended by force",
+            EndOfLife::Died | EndOfLife::Unknown => "the kernel died",
+        };
+        self.talk(&format!("{why}: what earlier evals made is gone"));
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Failure> {
+        match (self.awaited.remove(&ticket), answer) {
+            (Some(Awaited::Complete(reply)), Ok(Message::Completions(c))) => reply.give(c.completions),
+            (Some(Awaited::Judge(judging)), answer) => self.judged(judging, &answer),
+            (Some(Awaited::Inspect(reply)), Ok(Message::Inspected(i))) => {
                 if let Some(data) = i.data {
                     reply.give(data);
                 }
             }
-            (Some(Asking::Judge { answer, .. }), Ok(Message::Completeness(c))) => answer.give(c.completeness),
-            (Some(asking @ Asking::Judge { until, .. }), Err(e))
-                if e.known() == Some(Code::KernelBusy) && !self.others.anything_runs() && Instant::now() < until =>
-            {
-                self.ask_again = Some((Instant::now() + super::AGAIN, asking));
+            // A reply that is dropped says that nobody knows.
+            (Some(Awaited::Complete(_) | Awaited::Inspect(_)), _) => {}
+            (Some(Awaited::Interrupt(n)), answer) => {
+                let text = self.verdict(n, &answer);
+                self.talk(&text);
             }
-            // Whoever asked hears that nobody knows.
-            (Some(_), _) => {}
-            (None, answer) => self.refused(answer).await,
+            (Some(Awaited::Stop), answer) => self.stopped(&answer),
+            (Some(Awaited::Submit(eval)), Err(why)) => self.refused(eval, &why.text)?,
+            (_, Err(why)) => self.talk(&why.text),
+            (_, Ok(_)) => {}
         }
         Ok(())
     }
 
-    async fn refused(&mut self, answer: Answer) {
-        if let Err(e) = answer {
-            self.aside(&e.text).await;
-            if matches!(self.doing, Doing::Running(..)) && self.others.ours.is_some_and(|o| self.others.number_of(o).is_none()) {
-                self.others.ours = None;
+    /// An entry was refused and never runs.
+    fn refused(&mut self, eval: EvalId, why: &str) -> Result<(), Failure> {
+        if self.evals.ours == Some(eval) {
+            self.evals.ours = None;
+            self.screen.end(Instant::now())?;
+            self.drop_read();
+            if let Doing::Running(_) = self.doing {
                 self.doing = Doing::Waiting;
             }
         }
-    }
-
-    /// Something to say that is not the program's.
-    pub(super) async fn aside(&mut self, text: &str) {
-        self.above(&paint(paint::DIM, sanitise::text(text))).await;
-    }
-
-    /// Shows text: above the prompt while a line is typed, else where the cursor is.
-    pub(super) async fn above(&mut self, text: &str) {
-        if matches!(self.doing, Doing::Reading(_)) {
-            let text = self.screen.suited(text);
-            self.keyboard.above(&text);
-        } else {
-            let _ = self.screen.line(text.trim_end_matches('\n'));
-        }
+        self.talk(why);
+        Ok(())
     }
 }

@@ -1,39 +1,56 @@
-//! `rialto [repl]`: a session in the terminal. A loop: read an entry, run it, show what comes.
+//! `rialto [repl]`: a session in the terminal. One loop: what the person typed, what the session said, what time it is.
 //!
 //! While code runs nothing is read, so its output needs no care; while a line is read, what others do appears above it.
+//!
+//! | question | file |
+//! |---|---|
+//! | what is typed, and how? | `editor/` |
+//! | what is shown, and how? | `screen/` |
+//! | what becomes of an entry? | `entry.rs` |
+//! | what comes from the session? | `incoming.rs`, whose it is: `evals.rs` |
+//! | what does Ctrl-C do? | `interrupt.rs` |
+//! | a program asks something? | `input.rs` |
+//! | what is said on coming and going? | `greet.rs`, `missed.rs`, `goodbye.rs` |
+//! | the link breaks? | `link.rs` |
+//! | what is `:command`? | `commands/` |
 
+mod budget;
 mod commands;
 pub(crate) mod editor;
+mod entry;
+mod evals;
+mod goodbye;
+mod greet;
+mod headline;
 mod incoming;
+mod input;
+mod interrupt;
+mod link;
+mod missed;
+mod others;
 mod replay;
 mod resume;
 mod screen;
+mod signals;
 
 use crate::args::{PlaceArgs, ReplArgs};
 use crate::exit::Failure;
 use crate::local::Place;
-use crate::{paint, reach, target};
-use editor::{About, Keyboard, Kind, LinkState, Mode, Question, Read, Reply, Typed};
-use incoming::Others;
-use rialto_client::protocol::event::Asked;
-use rialto_client::protocol::event::Who;
+use crate::target;
+use budget::Budget;
+use editor::{Keyboard, Kind, Mode, Read, Reply, Typed};
+use evals::Evals;
+use link::Link;
+use missed::Missed;
+use rialto_client::protocol::event::{Asked, Output};
 use rialto_client::protocol::kernel::{Completeness, Completions};
-use rialto_client::protocol::message::{At, Input, Interrupt, Open, Submit};
-use rialto_client::protocol::{Bundle, ClientId, Cursor, EvalId, EvalNumber, Message, Seq};
-use rialto_client::{Options, Session, Start, Ticket};
-use screen::{Above, Busy, Terminal};
+use rialto_client::protocol::message::Open;
+use rialto_client::protocol::{Bundle, ClientId, Cursor, EvalId, EvalNumber, Seq};
+use rialto_client::{Session, Ticket};
+use screen::{Above, Left, Terminal};
+use signals::{Signal, Signals};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
-
-/// How long a kernel that starts is asked whether an entry is complete.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// A kernel that starts is asked again after this long.
-const AGAIN: Duration = Duration::from_millis(50);
-/// Events shown of a session that this user has not seen before.
-const TAIL: u64 = 40;
+use std::time::{Duration, Instant};
 
 pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure> {
     let place = Place::of(place)?;
@@ -50,122 +67,106 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
 
 /// A session in the terminal, wherever it came from.
 pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mode: Option<Mode>) -> Result<u8, Failure> {
-    let client = rialto_client::client_id()?;
-    let (session, away) = handle(place, open, label, client);
-    let keyboard = Keyboard::start()?;
-    let screen = Terminal::new();
-    let mut repl = Repl {
-        session,
-        place: place.clone(),
-        label: label.to_owned(),
-        keyboard,
-        above: screen.above(),
-        screen,
-        me: client,
-        doing: Doing::Waiting,
-        name: String::new(),
-        others: Others::default(),
-        catching_up: 0,
-        asked: Vec::new(),
-        questions: BTreeMap::new(),
-        interrupting: BTreeMap::new(),
-        ask_again: None,
-        gone: None,
-        mode,
-        interrupts: 0,
-        outcome: 0,
-        away: (away, 0),
-        typed_before: place.home().map(|home| home.state().to_owned()),
-        connected: std::time::Instant::now(),
-    };
+    // Before the editor starts: it takes signals over while it reads, and gives back what it found.
+    let signals = Signals::new()?;
+    let me = rialto_client::client_id()?;
+    let (session, away) = greet::handle(place, open, label, me);
+    let mut repl = Repl::new(session, place.clone(), label, me, away, mode)?;
     repl.greet().await?;
-    let outcome = repl.go().await;
-    // The terminal is as it was before the shell has it again.
+    let outcome = repl.go(signals).await;
+    repl.leave_terminal();
     let Repl { session, keyboard, .. } = repl;
+    // The editor puts the terminal back as it was, while a link that is slow says goodbye.
     drop(keyboard);
     session.leave().await;
     outcome
 }
 
-/// A handle that goes on where a terminal of this user last looked, and that place.
-fn handle(place: &Place, open: Open, label: &str, client: ClientId) -> (Session, Option<Cursor>) {
-    let id = place.home().and_then(|home| home.resolve(&open.session).ok());
-    let seen = id.as_ref().and_then(|id| resume::seen(place.home()?, id));
-    let mut options = Options::new(client, label);
-    options.start = match (&id, seen) {
-        (_, Some(cursor)) => Start::After(Some(cursor)),
-        (None, None) if place.home().is_some() => Start::After(None),
-        _ => Start::Tail(TAIL),
-    };
-    (place.open_with(open, options), seen)
-}
-
 /// What the terminal is busy with.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
-    /// Nothing yet.
+    /// Nothing: code is read next.
     Waiting,
-    /// An entry is being typed, or what a program reads.
-    Reading(What),
-    /// Our eval runs, or waits for its turn.
-    Running(EvalId, Option<EvalNumber>),
-    /// Asked whether the text of an eval is to be removed.
+    /// Code is being typed.
+    Reading,
+    /// Our eval runs, or waits for its turn, or for the link. Nothing is read.
+    Running(EvalId),
+    /// A program of ours reads, and the person types; the number of the question.
+    Answering(u64),
+    /// Ctrl-C came twice: the person is asked what to do about this eval.
+    Deciding(EvalId),
+    /// The person is asked whether the text of this eval is to be removed.
     Redacting(EvalId, EvalNumber),
+    /// What was being read is moot: the editor is to say that it has stopped.
+    Dropping,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum What {
-    Entry,
-    Input,
-}
-
-/// Who waits for the answer to a question about code.
-#[derive(Debug)]
-enum Asking {
+/// A request under way, and what its answer is for.
+enum Awaited {
     Complete(Reply<Completions>),
+    Judge(Judging),
     Inspect(Reply<Bundle>),
-    /// And until when a kernel that starts is asked again.
-    Judge {
-        code: String,
-        answer: Reply<Completeness>,
-        until: Instant,
-    },
+    /// An entry of ours.
+    Submit(EvalId),
+    /// Ctrl-C.
+    Stop,
+    /// `:interrupt`, and the eval it names.
+    Interrupt(EvalNumber),
+}
+
+/// Whether an entry is complete; a kernel that starts is asked again until then.
+struct Judging {
+    code: String,
+    answer: Reply<Completeness>,
+    until: Instant,
 }
 
 struct Repl {
     session: Session,
     place: Place,
     label: String,
+    me: ClientId,
+    /// Who this user is to the session.
+    principal: String,
+    /// The session's name.
+    name: String,
     keyboard: Keyboard,
     screen: Terminal,
-    /// Lines that others print, on their way above the prompt.
+    /// Lines that others print, on their way above the prompt, and how many may.
     above: Above,
-    me: ClientId,
+    budget: Budget,
     doing: Doing,
-    name: String,
-    others: Others,
-    /// Events up to this one happened before we came.
-    catching_up: Seq,
+    evals: Evals,
+    link: Link,
+    /// Since when our eval is told to stop.
+    stopping: Option<Instant>,
     /// Questions of our evals that nobody has answered.
     asked: Vec<Asked>,
-    /// What the editor asked, and nobody has answered.
-    questions: BTreeMap<Ticket, Asking>,
-    /// What is asked once more, and when.
-    ask_again: Option<(Instant, Asking)>,
+    awaited: BTreeMap<Ticket, Awaited>,
+    /// What our eval printed while the person is asked something about it.
+    held: Held,
+    /// The last event that a terminal of this user had shown before, and the last one that happened before this one came.
+    away: Option<Cursor>,
+    until: Seq,
+    /// What came while the link was gone: counted up to that event, if the link's loss was told.
+    returning: Option<(Missed, Seq, Duration)>,
+    /// What a flood left out.
+    left: Option<Left>,
+    /// Why the last eval ended that way.
+    told: Option<String>,
+    outcome: u8,
     /// The keys that were asked for.
     mode: Option<Mode>,
-    /// Since when there is no connection.
-    gone: Option<std::time::Instant>,
-    interrupts: u32,
-    outcome: u8,
-    /// Interrupts asked for by a command, and the evals they name.
-    interrupting: BTreeMap<Ticket, EvalNumber>,
-    /// What happened after this event and up to that one, happened while nobody of this user looked.
-    away: (Option<Cursor>, Seq),
-    /// The folder where what is typed is kept.
-    typed_before: Option<PathBuf>,
-    /// Since when there is a link.
-    connected: std::time::Instant,
+    /// What is asked once more, and when.
+    ask_again: Option<(Instant, Judging)>,
+}
+
+/// Output that cannot be shown now. When full, the oldest goes, counted.
+#[derive(Debug, Default)]
+struct Held {
+    output: std::collections::VecDeque<(Output, Seq)>,
+    bytes: usize,
+    dropped: usize,
 }
 
 /// Goes on, or is over.
@@ -177,276 +178,171 @@ enum Next {
 }
 
 impl Repl {
-    /// Says where we are, and who else is.
-    async fn greet(&mut self) -> Result<(), Failure> {
-        let connected = reach::first(&mut self.session).await?;
-        let greeted = &connected.greeted;
-        self.name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
-        self.catching_up = connected.attached.as_ref().map_or(0, |a| a.head);
-        self.away.1 = self.catching_up;
-        self.connected = std::time::Instant::now();
-        let status = self.session.status().await?;
-        let others: Vec<String> = status
-            .clients
-            .iter()
-            .filter(|w| w.client != Some(self.me))
-            .map(|w| if w.label.is_empty() { w.principal.clone() } else { format!("{}/{}", w.principal, w.label) })
-            .collect();
-        self.keyboard.about(About {
-            folder: self.place.home().map(|home| home.state().to_owned()),
-            kernel: status.kernel.clone(),
-            session: self.name.clone(),
-            language: status.info.as_ref().map_or_else(|| status.kernel.clone(), |info| info.language.clone()),
-            mode: self.mode,
-        });
-        let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
-        let how = if self.place.made() || status.evals == 0 && self.place.home().is_none() {
-            format!("new session {}", self.name)
-        } else {
-            let evals = if status.evals == 1 { "1 eval".to_owned() } else { format!("{} evals", status.evals) };
-            format!("resumed session {}, {evals} so far", self.name)
-        };
-        let company = if others.is_empty() { String::new() } else { format!("; also attached: {}", others.join(", ")) };
-        paint::talk(&format!("{kernel} in {how}{company}. Ctrl-D detaches, :help helps."));
-        if let Some(note) = status.info.as_ref().and_then(|i| i.note.as_ref()) {
-            paint::talk(note);
-        }
-        self.screen.name(&self.name)?;
-        match status.state.as_str() {
-            "ended" => paint::talk("this session has ended: it can be read, not run"),
-            "no_kernel" => paint::talk("its kernel is gone; the next entry starts a fresh one"),
-            _ => {}
-        }
-        Ok(())
+    fn new(
+        session: Session,
+        place: Place,
+        label: &str,
+        me: ClientId,
+        away: Option<Cursor>,
+        mode: Option<Mode>,
+    ) -> Result<Self, Failure> {
+        let screen = Terminal::new();
+        Ok(Self {
+            session,
+            place,
+            label: label.to_owned(),
+            me,
+            principal: String::new(),
+            name: String::new(),
+            keyboard: Keyboard::start()?,
+            above: screen.above(),
+            screen,
+            budget: Budget::default(),
+            doing: Doing::Waiting,
+            evals: Evals::default(),
+            link: Link::new(Instant::now()),
+            stopping: None,
+            asked: Vec::new(),
+            awaited: BTreeMap::new(),
+            held: Held::default(),
+            away,
+            until: 0,
+            returning: None,
+            left: None,
+            told: None,
+            outcome: 0,
+            mode,
+            ask_again: None,
+        })
     }
 
-    async fn go(&mut self) -> Result<u8, Failure> {
-        let mut sigint = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+    async fn go(&mut self, mut signals: Signals) -> Result<u8, Failure> {
         loop {
-            if matches!(self.doing, Doing::Waiting) && self.caught_up() {
+            if self.doing == Doing::Waiting {
                 self.screen.before_read()?;
-                self.read_code();
+                self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial: String::new(), kind: Kind::Code });
+                self.doing = Doing::Reading;
             }
-            let tick = self.screen.next_tick().into_iter().chain(self.above.due()).min();
-            let late = self.ask_again.as_ref().map(|(at, _)| *at);
+            let timer = self.next_tick();
             let next = tokio::select! {
                 biased;
-                _ = sigint.recv() => { self.ctrl_c()?; Next::On }
-                _ = hangup.recv() => Next::Over,
-                _ = terminate.recv() => Next::Over,
+                signal = signals.next() => match signal {
+                    Signal::Interrupt => self.ctrl_c()?,
+                    Signal::Gone => Next::Over,
+                },
                 typed = self.keyboard.typed.recv() => match typed {
-                    Some(typed) => self.typed(typed).await?,
+                    Some(typed) => {
+                        let next = Box::pin(self.typed(typed)).await?;
+                        // A Ctrl-C that came while a command or a pager ran was for that.
+                        if self.doing == Doing::Waiting {
+                            signals.forget_interrupts().await;
+                        }
+                        next
+                    }
                     None => Next::Over,
                 },
-                incoming = self.session.next() => self.incoming(incoming).await?,
-                () = async { match late { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
-                    self.ask_once_more()?;
-                    Next::On
-                }
-                () = async { match tick { Some(at) => tokio::time::sleep_until(at.into()).await, None => std::future::pending().await } } => {
-                    self.tick().await?;
-                    Next::On
-                }
+                () = signals::at(timer) => { self.tick()?; Next::On }
+                incoming = self.session.next() => self.incoming(incoming)?,
             };
             match next {
                 Next::On => {}
-                Next::Over => break,
+                Next::Over => return Ok(self.outcome),
                 Next::Attach(session) => Box::pin(self.attach(&session)).await?,
             }
         }
-        self.say_goodbye();
-        Ok(self.outcome)
     }
 
-    /// Time has passed for what is shown.
-    async fn tick(&mut self) -> Result<(), Failure> {
-        let now = Instant::now().into_std();
-        if let Some(line) = self.above.tick(now) {
-            self.above(&line).await;
-        }
-        Ok(self.screen.tick(now)?)
-    }
-
-    fn say_goodbye(&mut self) {
-        let _ = self.screen.leave(Instant::now().into_std());
-        if let (Some(home), Some(id), Some(cursor)) = (self.place.home(), self.session.id(), self.session.cursor()) {
-            resume::note(home, id, cursor);
-        }
-    }
-
-    /// Whoever did something, as this person knows them.
-    fn author(&self, who: &Who) -> String {
-        if who.client == Some(self.me) { "you".to_owned() } else { commands::named(who) }
-    }
-
-    fn caught_up(&self) -> bool {
-        self.session.cursor().map_or(0, |c| c.seq) >= self.catching_up
-    }
-
-    fn read_code(&mut self) {
-        self.keyboard.read(Read { prompt: ">>> ".to_owned(), initial: self.screen.typed(), kind: Kind::Code });
-        self.doing = Doing::Reading(What::Entry);
-    }
-
+    /// What was typed, by what it was typed for.
     async fn typed(&mut self, typed: Typed) -> Result<Next, Failure> {
         match (typed, self.doing) {
-            (Typed::Ask(question), _) => self.ask_kernel(question)?,
+            (Typed::Ask(question), _) => self.question(question)?,
             (Typed::Failed(why), _) => return Err(Failure::new(crate::exit::IO, format!("the terminal cannot be read: {why}"))),
             (Typed::Quit, _) => return Ok(Next::Over),
-            (Typed::Entry(entry), Doing::Reading(What::Entry)) => return self.entry(&entry).await,
-            (Typed::Eof, Doing::Reading(What::Entry)) => {
-                let left = if self.others.anything_runs() { " Something still runs in it." } else { "" };
-                paint::talk(&format!("detached from {}; it lives on.{left} Come back with: rialto {}", self.name, self.name));
+            (Typed::Entry(entry), Doing::Reading) => {
+                self.doing = Doing::Waiting;
+                return self.entry(&entry).await;
+            }
+            (Typed::More, Doing::Reading) => {
+                self.doing = Doing::Waiting;
+                return self.command("more").await;
+            }
+            (Typed::Eof, Doing::Reading) => {
+                self.detached();
                 return Ok(Next::Over);
             }
-            (_, Doing::Reading(What::Entry)) => self.doing = Doing::Waiting,
+            (_, Doing::Reading) => self.doing = Doing::Waiting,
+            (typed, Doing::Answering(ask)) => self.answered(typed, ask)?,
+            (typed, Doing::Deciding(eval)) => return self.decided(&typed, eval),
             (typed, Doing::Redacting(eval, n)) => self.redact_or_not(&typed, eval, n)?,
-            // What the program reads.
-            (Typed::Line(line), Doing::Reading(What::Input)) => self.answer(line.into_bytes(), false)?,
-            (Typed::Eof, Doing::Reading(What::Input)) => self.answer(Vec::new(), true)?,
-            (Typed::Interrupted, Doing::Reading(What::Input)) => {
-                self.back_to_running();
-                self.ctrl_c()?;
-            }
-            (_, Doing::Reading(What::Input)) => self.back_to_running(),
-            (_, _) => {}
+            // Whatever was typed for it came too late.
+            (_, Doing::Dropping) => self.go_on()?,
+            (_, Doing::Waiting | Doing::Running(_)) => {}
         }
         Ok(Next::On)
     }
 
-    /// An entry: nothing, a command, or code.
-    async fn entry(&mut self, entry: &str) -> Result<Next, Failure> {
-        self.doing = Doing::Waiting;
-        if entry.trim().is_empty() {
-            return Ok(Next::On);
-        }
-        if let Some(command) = entry.strip_prefix(':') {
-            return self.command(command.trim()).await;
-        }
-        self.run_code(entry)?;
-        Ok(Next::On)
+    /// The editor reads: what is shown goes above that.
+    const fn is_reading(&self) -> bool {
+        !matches!(self.doing, Doing::Waiting | Doing::Running(_))
     }
 
-    /// What the editor wants to know of the kernel.
-    fn ask_kernel(&mut self, question: Question) -> Result<(), Failure> {
-        let at = |code: &str, cursor: usize, detail| At { re: 0, code: code.to_owned(), cursor: cursor as u64, detail };
-        let (message, asking) = match question {
-            Question::Complete { code, cursor, answer } => (Message::Complete(at(&code, cursor, 0)), Asking::Complete(answer)),
-            Question::Inspect { code, cursor, detail, answer } => {
-                (Message::Inspect(at(&code, cursor, detail)), Asking::Inspect(answer))
-            }
-            Question::Judge { code, answer } => {
-                (Message::IsComplete(at(&code, 0, 0)), Asking::Judge { code, answer, until: Instant::now() + PATIENCE })
-            }
-        };
-        let ticket = self.session.send(message)?;
-        self.questions.insert(ticket, asking);
-        Ok(())
-    }
-
-    /// A kernel that starts is asked until it can say.
-    fn ask_once_more(&mut self) -> Result<(), Failure> {
-        let Some((_, asking)) = self.ask_again.take() else { return Ok(()) };
-        if let Asking::Judge { code, .. } = &asking {
-            let at = At { re: 0, code: code.clone(), cursor: 0, detail: 0 };
-            let ticket = self.session.send(Message::IsComplete(at))?;
-            self.questions.insert(ticket, asking);
-        }
-        Ok(())
-    }
-
-    fn run_code(&mut self, code: &str) -> Result<(), Failure> {
-        let eval = rialto_client::eval_id()?;
-        let submit = Submit {
-            re: 0,
-            eval,
-            code: code.into(),
-            group: None,
-            on_error: Default::default(),
-            show: Default::default(),
-            argv: None,
-            trace: None,
-        };
-        self.session.send(Message::Submit(submit))?;
-        self.interrupts = 0;
-        self.doing = Doing::Running(eval, None);
-        self.others.ours = Some(eval);
-        self.screen.begin(Instant::now().into_std());
-        Ok(())
-    }
-
-    /// Ctrl-C while something of ours runs, or is read by it.
-    fn ctrl_c(&mut self) -> Result<(), Failure> {
-        // A terminal that is read plainly sends a signal where another sends a key.
-        if matches!(self.doing, Doing::Reading(_) | Doing::Redacting(..)) {
+    /// What is being read is moot.
+    fn drop_read(&mut self) {
+        if self.is_reading() && self.doing != Doing::Dropping {
             self.keyboard.cancel();
+            self.doing = Doing::Dropping;
         }
-        let Doing::Running(eval, _) = self.doing else { return Ok(()) };
-        self.interrupts += 1;
-        match self.interrupts {
-            1 | 2 => {
-                if self.interrupts == 2 {
-                    self.screen.note("interrupting again; a third Ctrl-C gives the prompt back and leaves it running")?;
-                    self.screen.flush()?;
-                }
-                let interrupt = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate: None };
-                self.session.send(Message::Interrupt(interrupt))?;
-                let since = Instant::now().into_std();
-                self.screen.busy(Busy::Interrupting { n: self.others.number_of(eval), since });
-            }
-            _ => {
-                let n = self.others.number_of(eval).map_or_else(String::new, |n| format!(" #{n}"));
-                self.screen.end(Instant::now().into_std())?;
-                self.screen.note(&format!(
-                    "eval{n} goes on; its output appears here. To end it by force: rialto interrupt {} --force-after 1",
-                    self.name
-                ))?;
-                self.doing = Doing::Waiting;
-            }
-        }
+    }
+
+    /// After something was asked: back to our eval, to its next question, or to the prompt.
+    fn go_on(&mut self) -> Result<(), Failure> {
+        self.doing = self.evals.ours.map_or(Doing::Waiting, Doing::Running);
+        self.show_held()?;
+        self.ask();
         Ok(())
     }
 
-    /// A program of ours reads: ask the person.
-    fn ask(&mut self) {
-        let Some(asked) = self.asked.first() else { return };
-        let kind = if asked.secret { Kind::Secret } else { Kind::Input };
-        let prompt = asked.prompt.clone();
-        // The prompt may be long or have several lines; the editor wants the last one.
-        let (before, last) = prompt.rsplit_once('\n').map_or(("", prompt.as_str()), |(b, l)| (b, l));
-        if !before.is_empty() {
-            let _ = self.screen.line(before);
-        }
-        let _ = self.screen.before_question(Instant::now().into_std());
-        self.keyboard.read(Read { prompt: last.to_owned(), initial: String::new(), kind });
-        self.doing = Doing::Reading(What::Input);
+    fn next_tick(&self) -> Option<Instant> {
+        let screen = if self.is_reading() { None } else { self.screen.next_tick() };
+        let again = self.ask_again.as_ref().map(|(at, _)| *at);
+        screen.into_iter().chain(self.above.due()).chain(self.link.next()).chain(again).min()
     }
 
-    fn answer(&mut self, data: Vec<u8>, eof: bool) -> Result<(), Failure> {
-        self.back_to_running();
-        if self.asked.is_empty() {
-            paint::talk("that was answered already, or is no longer asked");
-            return Ok(());
+    /// Time has passed.
+    fn tick(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if let Some(line) = self.above.tick(now) {
+            self.show_above(&line);
         }
-        let asked = self.asked.remove(0);
-        // A program that reads its stdin whole gets lines with their ends.
-        let data = if asked.line || eof { data } else { [data, b"\n".to_vec()].concat() };
-        let input = Input {
-            re: 0,
-            id: rialto_client::request_id()?,
-            life: Some(asked.life).filter(|life| *life > 0),
-            ask: asked.ask,
-            data: data.into(),
-            eof,
-        };
-        self.session.send(Message::Input(input))?;
-        Ok(())
+        self.tick_link(now);
+        self.ask_once_more(now);
+        if self.is_reading() { Ok(()) } else { Ok(self.screen.tick(now)?) }
     }
 
-    fn back_to_running(&mut self) {
-        self.screen.after_question(Instant::now().into_std());
-        self.doing = self.others.ours.map_or(Doing::Waiting, |eval| Doing::Running(eval, self.others.number_of(eval)));
+    /// Something to say that is not the program's, and not an answer.
+    fn talk(&mut self, text: &str) {
+        if self.is_reading() {
+            let text = crate::paint::paint(crate::paint::DIM, crate::sanitise::text(text));
+            self.show_above(&text);
+        } else {
+            let _ = self.screen.note(text);
+            let _ = self.screen.flush();
+        }
+    }
+
+    /// Shows text: above the prompt while a line is typed, else where the cursor is.
+    fn show_above(&mut self, text: &str) {
+        if self.is_reading() {
+            let mut text = self.screen.suited(text);
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            self.keyboard.above(&text);
+        } else {
+            let _ = self.screen.line(text.trim_end_matches('\n'));
+        }
     }
 }
+
+/// What stands before code.
+const PROMPT: &str = ">>> ";

@@ -12,6 +12,9 @@ use rialto_client::{Incoming, Session, Start};
 use std::future::Future;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// What such a handle calls itself: nobody who is attached, to whoever asks.
+pub(super) const LABEL: &str = "replay";
+
 /// Events that have happened, up to now.
 pub(super) struct Past {
     session: Session,
@@ -22,7 +25,7 @@ pub(super) struct Past {
 impl Past {
     /// What happened from `start` to now.
     pub(super) async fn open(place: &Place, session: &SessionId, start: Start) -> Result<Self, Failure> {
-        let mut session = place.open(target::existing(session.as_str()), "replay", start)?;
+        let mut session = place.open(target::existing(session.as_str()), LABEL, start)?;
         let connected = reach::first(&mut session).await?;
         let until = connected.attached.map_or(0, |attached| attached.head);
         Ok(Self { session, until })

@@ -1,24 +1,74 @@
-//! Where this user's terminals left a session: what happened since is shown when they come back.
+//! Where this user's terminals left a session: what happened since is told when they come back.
 
+use crate::local::Place;
 use rialto_bridge::home::Home;
 use rialto_client::protocol::{Cursor, SessionId};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-fn file(home: &Home, session: &SessionId) -> PathBuf {
-    home.session(session).dir().join("terminal.cursor")
+/// Sessions of other places that are remembered here; the one that was left longest ago is forgotten first.
+const ELSEWHERE: usize = 500;
+
+/// Beside the session where that is here; otherwise in a folder of its own, by the session's id.
+fn file(place: &Place, session: &SessionId) -> Option<PathBuf> {
+    match place.home() {
+        Some(home) => Some(home.session(session).dir().join("terminal.cursor")),
+        None => Some(Home::find().ok()?.state().join("seen").join(session.as_str())),
+    }
 }
 
 /// The last event that a terminal of this user has shown.
-pub(super) fn seen(home: &Home, session: &SessionId) -> Option<Cursor> {
-    std::fs::read_to_string(file(home, session)).ok()?.trim().parse().ok()
+pub(super) fn seen(place: &Place, session: &SessionId) -> Option<Cursor> {
+    std::fs::read_to_string(file(place, session)?).ok()?.trim().parse().ok()
 }
 
-/// Notes it down. Losing it would only show some of it again.
-pub(super) fn note(home: &Home, session: &SessionId, cursor: Cursor) {
-    let path = file(home, session);
+/// Notes it down. Losing it would only tell some of it again.
+pub(super) fn note(place: &Place, session: &SessionId, cursor: Cursor) {
+    let Some(path) = file(place, session) else { return };
     let beside = path.with_extension("new");
-    let written = std::fs::write(&beside, format!("{cursor}\n")).and_then(|()| std::fs::rename(&beside, &path));
+    let folder = path.parent().filter(|_| place.home().is_none());
+    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
+    let written =
+        made.and_then(|()| std::fs::write(&beside, format!("{cursor}\n"))).and_then(|()| std::fs::rename(&beside, &path));
     if let Err(e) = written {
         tracing::debug!(error = %e, "the terminal's place could not be noted");
+    }
+    if let Some(folder) = folder {
+        forget_the_oldest(folder, ELSEWHERE);
+    }
+}
+
+fn forget_the_oldest(folder: &Path, most: usize) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut all: Vec<_> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+        })
+        .collect();
+    if all.len() > most {
+        all.sort();
+        for (_, path) in all.iter().take(all.len() - most) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn what_was_left_longest_ago_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        for (at, name) in ["old", "older", "new"].into_iter().enumerate() {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            let age = [10, 20, 0][at];
+            file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        }
+        forget_the_oldest(folder.path(), 2);
+        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["new", "old"]);
     }
 }

@@ -3,7 +3,7 @@
 mod export;
 mod help;
 mod keep;
-mod pager;
+pub(super) mod pager;
 mod past;
 mod running;
 mod sessions;
@@ -14,8 +14,16 @@ pub(super) use sessions::named;
 
 use super::{Next, Repl};
 use crate::exit::Failure;
-use crate::paint;
+use rialto_client::protocol::kernel::{Completion, Completions};
 use table::Verb;
+
+/// The commands that what stands before the cursor may become.
+pub(super) fn completions(line: &str, cursor: usize) -> Completions {
+    let typed = line.get(1..cursor).unwrap_or_default();
+    let named = table::names().into_iter().filter(|name| name.starts_with(typed));
+    let items = named.map(|name| Completion { text: name.to_owned(), kind: "command".to_owned() }).collect();
+    Completions { start: 1, end: cursor.max(1), items, more: false }
+}
 
 impl Repl {
     /// Carries out a command. What goes wrong with one is said, and the session goes on.
@@ -29,7 +37,7 @@ impl Repl {
         let done = Box::pin(self.carry_out(command.verb, rest.trim())).await;
         self.screen.flush()?;
         done.or_else(|why| {
-            paint::talk(why.text());
+            self.talk(why.text());
             Ok(Next::On)
         })
     }

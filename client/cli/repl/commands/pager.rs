@@ -17,26 +17,21 @@ enum Out {
 }
 
 /// Takes text piece by piece, and never holds more than a screen of it.
-pub(super) struct Pager {
+pub(in crate::repl) struct Pager {
     out: Out,
     rows: usize,
     columns: usize,
 }
 
 impl Pager {
-    pub(super) fn new() -> Self {
-        let stdout = std::io::stdout();
-        let size = rustix::termios::tcgetwinsize(&stdout).ok();
-        let size = |of: fn(&rustix::termios::Winsize) -> u16| size.as_ref().map(|size| usize::from(of(size))).filter(|n| *n > 1);
-        Self {
-            out: if stdout.is_terminal() { Out::Held(String::new()) } else { Out::Plain },
-            rows: size(|s| s.ws_row).unwrap_or(ROWS),
-            columns: size(|s| s.ws_col).unwrap_or(80),
-        }
+    pub(in crate::repl) fn new() -> Self {
+        let (rows, columns) = screen();
+        let out = if std::io::stdout().is_terminal() { Out::Held(String::new()) } else { Out::Plain };
+        Self { out, rows, columns }
     }
 
     /// Shows this next. False where the reader has seen enough.
-    pub(super) async fn write(&mut self, text: &str) -> std::io::Result<bool> {
+    pub(in crate::repl) async fn write(&mut self, text: &str) -> std::io::Result<bool> {
         match &mut self.out {
             Out::Held(held) => {
                 held.push_str(text);
@@ -59,7 +54,7 @@ impl Pager {
     }
 
     /// All was said. Returns when the reader is done, too.
-    pub(super) async fn end(self) -> std::io::Result<()> {
+    pub(in crate::repl) async fn end(self) -> std::io::Result<()> {
         let mut out = std::io::stdout();
         match self.out {
             Out::Held(held) => {
@@ -76,6 +71,13 @@ impl Pager {
         }
         out.flush()
     }
+}
+
+/// Rows and columns of the terminal.
+pub(in crate::repl) fn screen() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let or = |n: Option<u16>, otherwise| n.map(usize::from).filter(|n| *n > 1).unwrap_or(otherwise);
+    (or(size.as_ref().map(|s| s.ws_row), ROWS), or(size.as_ref().map(|s| s.ws_col), 80))
 }
 
 /// The user's pager; nothing where none can be started.

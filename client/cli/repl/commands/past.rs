@@ -1,14 +1,15 @@
 //! What happened: in this session and, typed, in any.
 
+use super::named;
 use super::pager::Pager;
-use super::text::{LastLines, Text, head};
+use super::text::{LastLines, Text, head, safe};
 use crate::exit::Failure;
 use crate::logs::{Item, Transcript};
 use crate::repl::editor::{Kind, Read, Typed, history, history_file};
+use crate::repl::greet::folder_of_history;
 use crate::repl::replay::{Past, stoppable};
 use crate::repl::{Doing, Repl};
-use crate::sanitise::Strip;
-use crate::{paint, reach};
+use crate::{paint, reach, sanitise};
 use rialto_client::Start;
 use rialto_client::protocol::event::{Accepted, Event};
 use rialto_client::protocol::message::{EvalInfo, GetEval, Redact};
@@ -93,7 +94,7 @@ impl Repl {
         }
         let mut pager = Pager::new();
         for entry in shown {
-            if !pager.write(&entry).await? {
+            if !pager.write(&self.screen.suited(&entry)).await? {
                 break;
             }
         }
@@ -102,16 +103,16 @@ impl Repl {
 
     /// What was typed at the terminals of this user.
     async fn typed_anywhere(&mut self, pattern: &str) -> Result<(), Failure> {
-        let Some(folder) = &self.typed_before else { return self.say("there is no history here: it is kept where sessions are") };
-        let found = history::search(&history_file(folder), pattern, None, TYPED)?;
+        let Some(folder) = folder_of_history(&self.place) else { return self.say("nothing that is typed is remembered here") };
+        let found = history::search(&history_file(&folder), pattern, None, TYPED)?;
         if found.is_empty() {
             return self.say(if pattern.is_empty() { "nothing has been typed yet" } else { "no entry contains that" });
         }
         let mut pager = Pager::new();
         for entry in found {
-            let mut clean = String::new();
-            Strip::default().clean(&entry.code, &mut clean);
-            if !pager.write(&format!("{}\n", clean.trim_end())).await? {
+            let session = paint::paint(paint::DIM, sanitise::text(&entry.session));
+            let code = safe(entry.code.trim_end()).replace('\n', "\n    ");
+            if !pager.write(&self.screen.suited(&format!("{session}\n    {code}\n"))).await? {
                 break;
             }
         }
@@ -120,11 +121,13 @@ impl Repl {
 
     /// `#12 anna exec  the code`.
     fn entry_of(&self, accepted: &Accepted) -> String {
-        let by = accepted.by.as_ref().map_or_else(String::new, |by| self.author(by));
+        let by = accepted
+            .by
+            .as_ref()
+            .map_or_else(String::new, |by| if by.client == Some(self.me) { "you".to_owned() } else { named(by) });
         let label = format!("#{} {by}", accepted.n);
         let code = accepted.code.as_deref().unwrap_or_default();
-        let mut clean = String::new();
-        Strip::default().clean(head(code.trim_end(), CODE.1), &mut clean);
+        let clean = safe(head(code.trim_end(), CODE.1));
         let mut text = format!("{}\n", paint::paint(paint::DIM, label.trim_end()));
         for line in clean.lines().take(CODE.0) {
             text.push_str(&format!("    {line}\n"));
@@ -191,7 +194,7 @@ impl Repl {
     pub(super) async fn replay(&mut self, which: &str) -> Result<(), Failure> {
         let (only, mut past) = if which.is_empty() {
             let session = self.session_id()?;
-            let (from, to) = self.away;
+            let (from, to) = (self.away, self.until);
             (None, stoppable(async { Ok(Past::after(&self.place, &session, from).await?.to(to)) }).await?)
         } else {
             let (n, past) = stoppable(self.past_of(which)).await?;
@@ -226,8 +229,8 @@ impl Repl {
             return Err(Failure::usage(":redact takes the number of an eval, as in :redact 12"));
         }
         let info = stoppable(self.which(which)).await?;
-        let question = format!("remove the text and output of #{} for good? [y/n] ", info.n);
-        let kind = Kind::Key { question, choices: "yn".to_owned() };
+        let prompt = format!("remove the text and output of #{} for good? [y/n] ", info.n);
+        let kind = Kind::Key { question: prompt, choices: "yn".to_owned() };
         self.keyboard.read(Read { prompt: String::new(), initial: String::new(), kind });
         self.doing = Doing::Redacting(info.eval, info.n);
         Ok(())

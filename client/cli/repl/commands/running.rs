@@ -4,8 +4,8 @@ use crate::exit::Failure;
 use crate::interrupt;
 use crate::ls;
 use crate::render::size;
-use crate::repl::Repl;
 use crate::repl::replay::stoppable;
+use crate::repl::{Awaited, Repl};
 use rialto_client::protocol::Message;
 use rialto_client::protocol::message::{Escalate, Interrupt};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl Repl {
         };
         let request = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate: Some(PLAN) };
         let ticket = self.session.send(Message::Interrupt(request))?;
-        self.interrupting.insert(ticket, n);
+        self.awaited.insert(ticket, Awaited::Interrupt(n));
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Repl {
             0 => String::new(),
             n => format!(", connected again {n} times"),
         };
-        let up = ls::duration(u64::try_from(self.connected.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let up = ls::duration(u64::try_from(self.link.up.elapsed().as_millis()).unwrap_or(u64::MAX));
         let ms = round_trip.as_secs_f64() * 1000.0;
         lines.push(("link", format!("up for {up}{again}, an answer takes {ms:.1} ms")));
         for (title, text) in lines {

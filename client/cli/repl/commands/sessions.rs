@@ -1,10 +1,10 @@
 //! What sessions there are, who is in this one, a fresh kernel for it.
 
 use crate::exit::Failure;
-use crate::repl::incoming::Others;
-use crate::repl::replay::stoppable;
-use crate::repl::{Repl, handle};
-use crate::{args, kernels, ls, paint, target};
+use crate::repl::Repl;
+use crate::repl::greet::handle;
+use crate::repl::replay::{LABEL, stoppable};
+use crate::{args, kernels, ls, target};
 use rialto_client::protocol::event::Who;
 
 impl Repl {
@@ -26,7 +26,7 @@ impl Repl {
             (None, _) => status.state.clone(),
         };
         self.say(&format!("{}: {running}, {} waiting", self.name, status.queued))?;
-        for who in status.clients.iter().filter(|who| who.label != "replay") {
+        for who in status.clients.iter().filter(|who| who.label != LABEL) {
             let you = if who.client == Some(self.me) { " (you)" } else { "" };
             self.say(&format!("  {}{you}", named(who)))?;
         }
@@ -39,22 +39,22 @@ impl Repl {
             return self.say("which one? :sessions lists them, as in :attach work");
         }
         let (session, away) = handle(&self.place, target::existing(which), &self.label, self.me);
+        self.note_seen();
         let before = std::mem::replace(&mut self.session, session);
-        let was = (std::mem::replace(&mut self.away, (away, 0)), self.name.clone(), self.catching_up);
+        let was = (std::mem::replace(&mut self.away, away), self.name.clone(), std::mem::take(&mut self.evals));
         match stoppable(self.greet()).await {
             Ok(()) => {
-                let unreached = std::mem::replace(&mut self.session, before);
-                self.say_goodbye();
-                let before = std::mem::replace(&mut self.session, unreached);
-                before.leave().await;
-                self.others = Others::default();
                 self.asked.clear();
-                self.interrupting.clear();
+                self.awaited.clear();
+                self.returning = None;
+                self.left = None;
+                before.leave().await;
             }
             Err(why) => {
                 self.session = before;
-                (self.away, self.name, self.catching_up) = was;
-                paint::talk(&format!("still in {}: {}", self.name, why.text()));
+                (self.away, self.name, self.evals) = was;
+                let text = format!("still in {}: {}", self.name, why.text());
+                self.talk(&text);
             }
         }
         Ok(())
@@ -73,6 +73,6 @@ impl Repl {
 
 /// Whoever did something, in short.
 pub(in crate::repl) fn named(who: &Who) -> String {
-    let text = if who.label.is_empty() { who.principal.clone() } else { format!("{} {}", who.principal, who.label) };
+    let text = if who.label.is_empty() { who.principal.clone() } else { format!("{}/{}", who.principal, who.label) };
     ls::plain(&text)
 }

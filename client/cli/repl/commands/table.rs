@@ -274,7 +274,6 @@ pub(super) const ALL: [Command; 20] = [
 ];
 
 /// The names that completion offers.
-#[cfg(test)]
 pub(in crate::repl) fn names() -> Vec<&'static str> {
     ALL.iter().map(|command| command.name).collect()
 }

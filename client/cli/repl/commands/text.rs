@@ -43,6 +43,11 @@ impl Text {
         out
     }
 
+    /// Begins a new line. True where that takes a newline.
+    pub(in crate::repl) const fn fresh_line(&mut self) -> bool {
+        std::mem::replace(&mut self.midline, false)
+    }
+
     /// Text that has lines of its own.
     fn block(&mut self, text: &str, out: &mut String) {
         if std::mem::take(&mut self.midline) {
@@ -51,6 +56,13 @@ impl Text {
         Strip::default().clean(text.trim_end_matches('\n'), out);
         out.push('\n');
     }
+}
+
+/// Text that is safe on a terminal.
+pub(in crate::repl) fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    Strip::default().clean(text, &mut out);
+    out
 }
 
 /// A value's text, or what it is where it has none.

@@ -1,0 +1,170 @@
+//! What becomes of an entry: a command, a question about a name, or code for the kernel.
+
+use super::commands::pager::Pager;
+use super::editor::{Question, asks_about};
+use super::replay::stoppable;
+use super::screen::Busy;
+use super::{Awaited, Doing, Judging, Next, Repl, commands};
+use crate::exit::Failure;
+use rialto_client::Answer;
+use rialto_client::protocol::message::{At, Submit};
+use rialto_client::protocol::{Bundle, Code, Message};
+use std::time::{Duration, Instant};
+
+/// How long the kernel may think about whether an entry is complete.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A kernel that starts is asked again after this long.
+const AGAIN: Duration = Duration::from_millis(50);
+
+impl Repl {
+    pub(super) async fn entry(&mut self, entry: &str) -> Result<Next, Failure> {
+        let text = entry.trim();
+        if let Some(command) = text.strip_prefix(':') {
+            return self.command(command.trim()).await;
+        }
+        match text {
+            "" => {}
+            "?" => return self.command("help").await,
+            _ => match asks_about(text) {
+                Some((name, detail)) => self.describe(name, detail).await?,
+                None => self.run_code(entry.trim_end())?,
+            },
+        }
+        Ok(Next::On)
+    }
+
+    /// Sends code to be run, and waits for it.
+    pub(super) fn run_code(&mut self, code: &str) -> Result<(), Failure> {
+        let eval = rialto_client::eval_id()?;
+        let submit = Submit {
+            re: 0,
+            eval,
+            code: code.into(),
+            group: None,
+            on_error: Default::default(),
+            show: Default::default(),
+            argv: None,
+            trace: None,
+        };
+        let now = Instant::now();
+        match self.session.send(Message::Submit(submit)) {
+            Ok(ticket) => self.awaited.insert(ticket, Awaited::Submit(eval)),
+            // Too much waits already, or it is too large: said, and the prompt comes back.
+            Err(why) => {
+                self.talk(&why.text);
+                return Ok(());
+            }
+        };
+        self.screen.begin(now);
+        self.stopping = None;
+        self.left = None;
+        self.evals.submitted(eval, code);
+        self.doing = Doing::Running(eval);
+        self.link.submitted(now);
+        if self.link.is_lost() {
+            self.talk("queued; sent when the link is back");
+            self.say_offline();
+        }
+        Ok(())
+    }
+
+    /// While our eval runs, the live line says why nothing comes.
+    pub(super) fn say_offline(&mut self) {
+        if let super::link::Reached::No(since, _) = self.link.reached() {
+            self.screen.busy(Busy::Offline { since, why: "no link; it is sent when that is back".to_owned() });
+        }
+    }
+
+    /// `obj?`: what is known of a name.
+    async fn describe(&mut self, name: &str, detail: u8) -> Result<(), Failure> {
+        let asked = stoppable(async { Ok(self.session.inspect(name, name.len(), detail).await) }).await;
+        let text = match asked {
+            Ok(Ok(Some(data))) => description(&data),
+            Ok(Ok(None)) => None,
+            Ok(Err(why)) if why.known() == Some(Code::KernelBusy) => {
+                self.talk("the kernel is busy; it can be asked when nothing runs");
+                return Ok(());
+            }
+            Ok(Err(why)) => {
+                self.talk(&why.text);
+                return Ok(());
+            }
+            Err(why) => {
+                self.talk(why.text());
+                return Ok(());
+            }
+        };
+        let Some(text) = text else {
+            self.talk(&format!("{name} is not known here"));
+            return Ok(());
+        };
+        self.screen.before_read()?;
+        let mut pager = Pager::new();
+        let text = commands::text::safe(&text);
+        pager.write(&self.screen.suited(&text)).await?;
+        Ok(pager.end().await?)
+    }
+
+    /// What the editor wants to know while somebody types.
+    pub(super) fn question(&mut self, question: Question) -> Result<(), Failure> {
+        let at = |code: String, cursor: usize, detail| At { re: 0, code, cursor: cursor as u64, detail };
+        let (message, awaited) = match question {
+            // Ours, and known here.
+            Question::Complete { code, cursor, answer } if code.starts_with(':') => {
+                answer.give(commands::completions(&code, cursor));
+                return Ok(());
+            }
+            Question::Complete { code, cursor, answer } => (Message::Complete(at(code, cursor, 0)), Awaited::Complete(answer)),
+            Question::Judge { code, answer } => {
+                self.judge(Judging { code, answer, until: Instant::now() + PATIENCE });
+                return Ok(());
+            }
+            Question::Inspect { code, cursor, detail, answer } => {
+                (Message::Inspect(at(code, cursor, detail)), Awaited::Inspect(answer))
+            }
+        };
+        // Refused where too many are under way: dropping the reply says that nobody knows.
+        if let Ok(ticket) = self.session.send(message) {
+            self.awaited.insert(ticket, awaited);
+        }
+        Ok(())
+    }
+}
+
+impl Repl {
+    fn judge(&mut self, judging: Judging) {
+        let at = At { re: 0, code: judging.code.clone(), cursor: judging.code.len() as u64, detail: 0 };
+        if let Ok(ticket) = self.session.send(Message::IsComplete(at)) {
+            self.awaited.insert(ticket, Awaited::Judge(judging));
+        }
+    }
+
+    /// The kernel's word on an entry. One that starts is asked until it can say; for one that is busy or gone the editor guesses.
+    pub(super) fn judged(&mut self, judging: Judging, answer: &Answer) {
+        match answer {
+            Ok(Message::Completeness(c)) => judging.answer.give(c.completeness.clone()),
+            Err(why) if why.known() == Some(Code::KernelBusy) && !self.evals.anything_runs() => {
+                let at = Instant::now() + AGAIN;
+                if at < judging.until {
+                    self.ask_again = Some((at, judging));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn ask_once_more(&mut self, now: Instant) {
+        if let Some((_, judging)) = self.ask_again.take_if(|(at, _)| *at <= now) {
+            self.judge(judging);
+        }
+    }
+}
+
+fn description(data: &Bundle) -> Option<String> {
+    let text = data.get("text/plain").or_else(|| data.get("text/markdown"))?;
+    let mut text = text.lossy().into_owned();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Some(text)
+}

@@ -1,0 +1,196 @@
+//! Coming to a session: where we are, who else is, what happened since a terminal of this user last looked, and the end of it.
+//! Not all of it: `:replay` has that.
+
+use super::editor::About;
+use super::link::{Link, Reached, seconds};
+use super::missed::Missed;
+use super::{Repl, resume};
+use crate::exit::Failure;
+use crate::local::Place;
+use crate::{reach, target};
+use rialto_bridge::home::Home;
+use rialto_client::protocol::event::{EndOfLife, Event};
+use rialto_client::protocol::message::{Open, Status};
+use rialto_client::protocol::{ClientId, Cursor, SessionId};
+use rialto_client::{Connected, Incoming, Keepalive, Options, Session, Start};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long what was missed is counted. A session that printed for days is not read to its end before anybody can type.
+const COUNTING: Duration = Duration::from_millis(1_500);
+/// Events looked at of such a session.
+const TAIL: u64 = 200;
+/// Lines shown of what was missed: a third of the screen, and
+const LINES: std::ops::RangeInclusive<usize> = 5..=20;
+
+/// Where what is typed is kept: on this machine, wherever the session is.
+pub(super) fn folder_of_history(place: &Place) -> Option<PathBuf> {
+    place.home().map_or_else(|| Some(Home::find().ok()?.state().to_owned()), |home| Some(home.state().to_owned()))
+}
+
+/// A handle that goes on where a terminal of this user last looked, and that place.
+pub(super) fn handle(place: &Place, open: Open, label: &str, me: ClientId) -> (Session, Option<Cursor>) {
+    let id = match place.home() {
+        Some(home) => home.resolve(&open.session).ok(),
+        // Elsewhere only an id says which session it is before it answers.
+        None => open.session.parse::<SessionId>().ok(),
+    };
+    let seen = id.as_ref().and_then(|id| resume::seen(place, id));
+    (place.open_with(open, options(label, me, Start::After(seen))), seen)
+}
+
+fn options(label: &str, me: ClientId, start: Start) -> Options {
+    let mut options = Options::new(me, label);
+    options.start = start;
+    // A person sits in front of it: that the other side is silent is worth knowing, wherever it is.
+    options.keepalive = Keepalive::Always;
+    options
+}
+
+impl Repl {
+    /// Says where we are.
+    pub(super) async fn greet(&mut self) -> Result<(), Failure> {
+        let connected = reach::first(&mut self.session).await?;
+        let greeted = &connected.greeted;
+        self.name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
+        self.principal.clone_from(&connected.welcome.principal);
+        self.link = Link::new(std::time::Instant::now());
+        // A place that is not here could not be asked for its session before; what this user saw of it is known only now.
+        if self.away.is_none()
+            && let Some(seen) = resume::seen(&self.place, &greeted.session)
+        {
+            self.away = Some(seen);
+        }
+        let status = self.session.status().await?;
+        self.screen.name(&self.name)?;
+        self.keyboard.about(About {
+            folder: folder_of_history(&self.place),
+            kernel: status.kernel.clone(),
+            session: self.name.clone(),
+            language: status.info.as_ref().map_or_else(|| status.kernel.clone(), |info| info.language.clone()),
+            mode: self.mode,
+        });
+        self.say_reached();
+        self.say_where(&status);
+        let mut missed = self.catch_up(&connected).await?;
+        self.say_what_happened(&status, &mut missed)?;
+        Ok(())
+    }
+
+    fn say_where(&mut self, status: &Status) {
+        let others: Vec<String> = status
+            .clients
+            .iter()
+            .filter(|who| who.client != Some(self.me) && who.label != super::replay::LABEL)
+            .map(super::commands::named)
+            .collect();
+        let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
+        let how = if self.place.made() || status.evals == 0 && self.place.home().is_none() {
+            format!("new session {}", self.name)
+        } else {
+            let evals = if status.evals == 1 { "1 eval".to_owned() } else { format!("{} evals", status.evals) };
+            format!("resumed session {}, {evals} so far", self.name)
+        };
+        let company = if others.is_empty() { String::new() } else { format!("; also attached: {}", others.join(", ")) };
+        self.talk(&format!("{kernel} in {how}{company}. Ctrl-D detaches, :help helps."));
+        if let Some(note) = status.info.as_ref().and_then(|i| i.note.as_ref()) {
+            self.talk(note);
+        }
+        match status.state.as_str() {
+            "ended" => self.talk("this session has ended: it can be read, not run"),
+            "no_kernel" => self.talk("its kernel is gone; the next entry starts a fresh one"),
+            _ => {}
+        }
+    }
+
+    /// Reads what happened up to now, and shows none of it.
+    async fn catch_up(&mut self, connected: &Connected) -> Result<Missed, Failure> {
+        let mut missed = Missed::new(&self.principal, self.tail_lines());
+        let mut until = connected.attached.as_ref().map_or(0, |attached| attached.head);
+        let mut deadline = Instant::now() + COUNTING;
+        let mut failed = None;
+        // What this user saw of it is not told again, wherever the events begin.
+        let seen = self.away.map_or(0, |cursor| cursor.seq);
+        while self.session.cursor().map_or(0, |cursor| cursor.seq) < until {
+            let Ok(incoming) = timeout_at(deadline, self.session.next()).await else {
+                // There is too much of it. The end of it will do, and is there at once.
+                let id = connected.greeted.session.as_str();
+                self.session = self.place.open_with(target::existing(id), options(&self.label, self.me, Start::Tail(TAIL)));
+                let again = reach::first(&mut self.session).await?;
+                until = again.attached.as_ref().map_or(0, |attached| attached.head);
+                deadline = Instant::now() + Duration::from_secs(86_400);
+                missed.cut = true;
+                continue;
+            };
+            match incoming {
+                Incoming::Event(record) => {
+                    if let Event::Accepted(a) = &record.event {
+                        self.evals.accepted(a, record.at, Some(a.by.as_ref().map_or_else(String::new, super::commands::named)));
+                    }
+                    self.evals.follow(&record);
+                    match &record.event {
+                        Event::LifeEnded(e) if e.why == EndOfLife::FailedStart => failed.clone_from(&e.death.failed_start),
+                        Event::LifeStarted(_) => failed = None,
+                        _ => {}
+                    }
+                    if record.seq > seen {
+                        missed.event(&record);
+                    }
+                }
+                Incoming::Gap(gap) => missed.gap(gap.to.saturating_sub(gap.from.max(seen + 1)).saturating_add(1)),
+                Incoming::Rewound(_) => missed.rewound(),
+                Incoming::Connected(again) => {
+                    until = until.min(again.attached.as_ref().map_or(0, |attached| attached.head));
+                }
+                Incoming::Closed(why) => return Err(why.into()),
+                _ => {}
+            }
+        }
+        self.until = until;
+        if let Some(said) = failed {
+            self.talk(&format!("the kernel did not start: {said}"));
+        }
+        Ok(missed)
+    }
+
+    fn say_what_happened(&mut self, status: &Status, missed: &mut Missed) -> Result<(), Failure> {
+        let since = if self.away.is_some() { "since you last looked" } else { "so far" };
+        let running = status.running.map(|n| {
+            let by = missed.author_of(n).map_or_else(String::new, |author| format!(" by {author}"));
+            let waiting = if status.queued > 0 { format!(", {} waiting", status.queued) } else { String::new() };
+            let for_ = seconds(Duration::from_millis(status.running_ms.unwrap_or(0)));
+            format!("#{n}{by} has run for {for_}{waiting}")
+        });
+        let Some(happened) = missed.summary() else {
+            if let Some(running) = running {
+                self.talk(&running);
+            }
+            return Ok(());
+        };
+        let tail = missed.tail();
+        let hidden = missed.lines() > tail.len() as u64;
+        let running = running.map_or_else(String::new, |running| format!("; {running}"));
+        let replay = if hidden { " (:replay shows all)" } else { "" };
+        self.talk(&format!("{since}: {happened}{running}{replay}"));
+        for line in tail {
+            self.say(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Lines of what was missed that are shown.
+    pub(super) fn tail_lines(&self) -> usize {
+        (super::commands::pager::screen().0 / 3).clamp(*LINES.start(), *LINES.end())
+    }
+
+    /// What the prompt says of the link.
+    pub(super) fn say_reached(&mut self) {
+        use super::editor::LinkState;
+        self.keyboard.link(match self.link.reached() {
+            Reached::Yes => LinkState::Connected,
+            Reached::Behind => LinkState::Behind,
+            Reached::No(since, _) => LinkState::Reconnecting(since),
+        });
+    }
+}

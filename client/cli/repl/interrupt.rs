@@ -1,0 +1,91 @@
+//! Ctrl-C while our eval runs. The first one interrupts it and nothing else; the second asks what the person wants; the third
+//! leaves. None ends a kernel that nobody asked to end, and one that comes after the end does nothing: it names an eval that
+//! is over, or finds none to name.
+
+use super::editor::{Kind, Read, Typed};
+use super::link::seconds;
+use super::screen::Busy;
+use super::{Awaited, Doing, Next, Repl};
+use crate::exit::Failure;
+use rialto_client::protocol::message::{Escalate, Interrupt, Verdict};
+use rialto_client::protocol::{EvalId, Message};
+use std::time::Instant;
+
+/// By force: its process is asked to end at once, and ended soon after.
+const FORCE: Escalate = Escalate { again_ms: None, terminate_ms: Some(0), kill_ms: Some(1_500), answer_ms: None };
+
+impl Repl {
+    /// Ctrl-C as a signal: where nothing is read, or where lines are read plainly and no key is seen.
+    pub(super) fn ctrl_c(&mut self) -> Result<Next, Failure> {
+        match self.doing {
+            Doing::Running(eval) => match self.stopping {
+                None => self.stop(eval)?,
+                Some(since) => self.decide_what(eval, since),
+            },
+            // As the key would: what is typed is given up, and whoever wanted it hears of it.
+            Doing::Reading | Doing::Answering(_) | Doing::Redacting(..) => self.keyboard.cancel(),
+            Doing::Deciding(eval) => return self.decided(&Typed::Interrupted, eval),
+            Doing::Waiting | Doing::Dropping => {}
+        }
+        Ok(Next::On)
+    }
+
+    /// Interrupts our eval, once.
+    pub(super) fn stop(&mut self, eval: EvalId) -> Result<(), Failure> {
+        let now = Instant::now();
+        self.stopping = Some(now);
+        self.screen.busy(Busy::Interrupting { n: self.evals.number_of(eval), since: now });
+        self.send_interrupt(eval, None)
+    }
+
+    fn send_interrupt(&mut self, eval: EvalId, escalate: Option<Escalate>) -> Result<(), Failure> {
+        let request = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate };
+        let ticket = self.session.send(Message::Interrupt(request))?;
+        self.awaited.insert(ticket, Awaited::Stop);
+        self.link.submitted(Instant::now());
+        Ok(())
+    }
+
+    /// It has not stopped, and the person asks again.
+    fn decide_what(&mut self, eval: EvalId, since: Instant) {
+        let _ = self.screen.before_read();
+        let after = seconds(since.elapsed());
+        let question = format!("still running after {after}: [w]ait  [f]orce (ends the kernel, variables are lost)  [d]etach ");
+        let kind = Kind::Key { question, choices: "wfd".to_owned() };
+        self.keyboard.read(Read { prompt: String::new(), initial: String::new(), kind });
+        self.doing = Doing::Deciding(eval);
+    }
+
+    /// What the person wants.
+    pub(super) fn decided(&mut self, typed: &Typed, eval: EvalId) -> Result<Next, Failure> {
+        self.doing = Doing::Running(eval);
+        self.show_held()?;
+        match typed {
+            Typed::Key('f') => {
+                self.talk("ending the kernel; the session lives on");
+                self.send_interrupt(eval, Some(FORCE))?;
+            }
+            // Ctrl-C once more, or Ctrl-D: out of here, and nothing is ended.
+            Typed::Key('d') | Typed::Interrupted | Typed::Eof => {
+                self.detached();
+                return Ok(Next::Over);
+            }
+            _ => {}
+        }
+        Ok(Next::On)
+    }
+
+    /// What became of an interrupt of ours. Its eval's end says all that is good news.
+    pub(super) fn stopped(&mut self, answer: &rialto_client::Answer) {
+        match answer {
+            Ok(Message::InterruptAnswer(answer)) if answer.verdict == Verdict::BestEffort => {
+                self.talk("the interrupt was sent; this kind of kernel cannot say whether it arrived");
+            }
+            Ok(_) => {}
+            Err(why) => {
+                let text = format!("the interrupt was refused: {}", why.text);
+                self.talk(&text);
+            }
+        }
+    }
+}

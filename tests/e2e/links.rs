@@ -1,0 +1,110 @@
+//! A link that breaks while somebody sits in front of it.
+
+use crate::common::{Running, Terminal, World};
+use nix::sys::signal::Signal;
+
+fn serve(world: &World) -> (Running, String) {
+    let socket = world.dir().join("d.sock");
+    let daemon = world.start(&["serve", "--socket", socket.to_str().unwrap()]);
+    daemon.wait_for_err("serving this user's sessions on");
+    (daemon, format!("unix://{}", socket.display()))
+}
+
+fn prompt<'w>(world: &'w World, at: &str) -> Terminal<'w> {
+    let t = Terminal::open(world, &format!("clear; RIALTO_STATUS=on rialto --at {at} work"));
+    t.wait_for("session work");
+    t.shows(&[">>>"]);
+    t
+}
+
+#[test]
+fn typing_goes_on_without_a_link_and_what_is_submitted_is_sent_when_it_is_back() {
+    let world = World::new();
+    let (daemon, at) = serve(&world);
+    let t = prompt(&world, &at);
+    t.type_line("x = 40");
+    t.shows(&[">>> x = 40", ">>>"]);
+    daemon.signal(Signal::SIGKILL);
+    daemon.end().exits(128 + 9);
+    t.wait_for("the link is lost");
+    // Meanwhile, something happens.
+    world.run(&["exec", "-s", "work", "-q", "-c", "for i in range(312): print('line', i)"]).ok();
+    t.type_text("x + ");
+    t.type_line("2");
+    t.wait_for("queued; sent when the link is back");
+    let (daemon, _) = serve(&world);
+    t.wait_for("back after");
+    t.wait_for("42");
+    t.shows(&[">>>"]);
+    daemon.signal(Signal::SIGTERM);
+    daemon.end().exits(0);
+}
+
+#[test]
+fn what_came_meanwhile_is_counted() {
+    let world = World::new();
+    let (daemon, at) = serve(&world);
+    let t = prompt(&world, &at);
+    daemon.signal(Signal::SIGKILL);
+    daemon.end().exits(128 + 9);
+    t.wait_for("the link is lost");
+    t.type_text("half a li");
+    world.run(&["exec", "-s", "work", "-k", "python", "-q", "-c", "for i in range(312): print('line', i)"]).ok();
+    let (daemon, _) = serve(&world);
+    t.wait_for(", 312 lines came meanwhile");
+    t.shows(&[">>> half a li"]);
+    daemon.signal(Signal::SIGTERM);
+    daemon.end().exits(0);
+}
+
+#[test]
+fn a_daemon_that_hangs_is_said_and_goes_on() {
+    let world = World::new();
+    let (daemon, at) = serve(&world);
+    let t = prompt(&world, &at);
+    daemon.signal(Signal::SIGSTOP);
+    t.type_line("6*7");
+    t.wait_for("the session does not answer");
+    daemon.signal(Signal::SIGCONT);
+    t.wait_for("42");
+    t.shows(&[">>>"]);
+    daemon.signal(Signal::SIGTERM);
+    daemon.end().exits(0);
+}
+
+#[test]
+fn a_question_that_somebody_else_answered_meanwhile_goes() {
+    let world = World::new();
+    let (daemon, at) = serve(&world);
+    let t = prompt(&world, &at);
+    t.type_line("name = input('who? ')");
+    t.shows(&["who?"]);
+    daemon.signal(Signal::SIGKILL);
+    daemon.end().exits(128 + 9);
+    t.wait_for("the link is lost");
+    let ask = world.events("work").into_iter().find(|event| event["type"] == "asked").expect("a question")["ask"].clone();
+    let id = "a".repeat(26);
+    let reply = format!("{{\"type\":\"input\",\"re\":1,\"id\":\"{id}\",\"ask\":{ask},\"data\":\"Bob\"}}\n");
+    let said = world.run_with(&["rpc", "work"], reply).exits(0);
+    assert!(said.out().contains("carried"), "{said}");
+    let (daemon, _) = serve(&world);
+    t.wait_for("answered by uid:");
+    t.shows(&[">>>"]);
+    t.type_line("name");
+    t.shows(&["'Bob'", ">>>"]);
+    daemon.signal(Signal::SIGTERM);
+    daemon.end().exits(0);
+}
+
+#[test]
+fn leaving_without_a_link_says_where_to_come_back_to() {
+    let world = World::new();
+    let (daemon, at) = serve(&world);
+    let t = prompt(&world, &at);
+    daemon.signal(Signal::SIGKILL);
+    daemon.end().exits(128 + 9);
+    t.wait_for("the link is lost");
+    t.keys(&["C-d"]);
+    t.wait_for(&format!("Come back with: rialto --at {at} work"));
+    t.shows(&["$"]);
+}
