@@ -21,9 +21,9 @@ impl Repl {
                 let over = matches!(record.event, Event::SessionEnded(_));
                 self.event(record)?;
                 if over {
+                    self.ended = true;
                     self.drop_read();
-                    self.talk("the session has ended; rialto logs shows what happened in it");
-                    return Ok(Next::Over);
+                    return Ok(if self.is_reading() { Next::On } else { self.over() });
                 }
             }
             Incoming::Answer(ticket, answer) => {
@@ -52,6 +52,12 @@ impl Repl {
             self.screen.flush()?;
         }
         Ok(Next::On)
+    }
+
+    /// The session has ended, and nothing is read any more.
+    pub(super) fn over(&mut self) -> Next {
+        self.talk("the session has ended; rialto logs shows what happened in it");
+        Next::Over
     }
 
     fn heard(&mut self) {

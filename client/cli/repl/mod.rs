@@ -155,6 +155,8 @@ struct Repl {
     /// Why the last eval ended that way.
     told: Option<String>,
     outcome: u8,
+    /// The session has: nothing more comes from it.
+    ended: bool,
     /// The keys that were asked for.
     mode: Option<Mode>,
     /// What is asked once more, and when.
@@ -211,6 +213,7 @@ impl Repl {
             left: None,
             told: None,
             outcome: 0,
+            ended: false,
             mode,
             ask_again: None,
         })
@@ -242,7 +245,7 @@ impl Repl {
                     None => Next::Over,
                 },
                 () = signals::at(timer) => { self.tick()?; Next::On }
-                incoming = self.session.next() => self.incoming(incoming)?,
+                incoming = self.session.next(), if !self.ended => self.incoming(incoming)?,
             };
             match next {
                 Next::On => {}
@@ -275,7 +278,12 @@ impl Repl {
             (typed, Doing::Deciding(eval)) => return self.decided(&typed, eval),
             (typed, Doing::Redacting(eval, n)) => self.redact_or_not(&typed, eval, n)?,
             // Whatever was typed for it came too late.
-            (_, Doing::Dropping) => self.go_on()?,
+            (_, Doing::Dropping) => {
+                self.go_on()?;
+                if self.ended {
+                    return Ok(self.over());
+                }
+            }
             (_, Doing::Waiting | Doing::Running(_)) => {}
         }
         Ok(Next::On)
