@@ -42,6 +42,7 @@ impl Repl {
     /// What the person typed for it.
     pub(super) fn answered(&mut self, typed: Typed, ask: u64) -> Result<(), Failure> {
         let asked = self.asked.iter().position(|asked| asked.ask == ask).map(|at| self.asked.remove(at));
+        self.screen.after_question(Instant::now());
         self.doing = self.evals.ours.map_or(Doing::Waiting, Doing::Running);
         let (data, eof) = match typed {
             Typed::Line(line) | Typed::Entry(line) => (line.into_bytes(), false),

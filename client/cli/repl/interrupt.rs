@@ -58,6 +58,7 @@ impl Repl {
 
     /// What the person wants.
     pub(super) fn decided(&mut self, typed: &Typed, eval: EvalId) -> Result<Next, Failure> {
+        self.screen.after_question(Instant::now());
         self.doing = Doing::Running(eval);
         self.show_held()?;
         match typed {

@@ -223,7 +223,7 @@ impl Repl {
         loop {
             if self.doing == Doing::Waiting {
                 self.screen.before_read()?;
-                self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial: String::new(), kind: Kind::Code });
+                self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial: self.screen.typed(), kind: Kind::Code });
                 self.doing = Doing::Reading;
             }
             let timer = self.next_tick();
@@ -304,6 +304,7 @@ impl Repl {
 
     /// After something was asked: back to our eval, to its next question, or to the prompt.
     fn go_on(&mut self) -> Result<(), Failure> {
+        self.screen.after_question(Instant::now());
         self.doing = self.evals.ours.map_or(Doing::Waiting, Doing::Running);
         self.show_held()?;
         self.ask();
