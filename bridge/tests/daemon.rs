@@ -40,23 +40,32 @@ async fn everything_may_be_said_in_one_write_and_passes_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_a_scope_does_not_reach_is_answered_and_not_carried() {
+async fn what_a_scope_reaches_is_the_sessions_to_say_and_it_is_told_the_scope() {
     let mut world = world(Scope::Observe);
     let mut client = world.opened(1).await;
-    client.raw(0x80, MORE, 1, b"one message").await;
-    client.raw(0x80, 0, 1, b"in two pieces").await;
-    client.raw(0xc0, 0, 1, b"").await;
-    client.raw(0x40, 0, 1, b"allowed").await;
-    for name in ["submit", "kill"] {
-        let (channel, code, text) = client.error().await;
-        assert_eq!((channel, code), (1, Code::Forbidden));
-        assert!(text.contains(name) && text.contains("observe"), "{text}");
-    }
-    assert_eq!(client.next().await.unwrap().1, b"allowed");
-    assert_eq!(world.heard.recv().await.unwrap().1, b"allowed", "and nothing before it");
-    let wanted = Open { re: 0, channel: 2, session: "new".into(), create: Some(create(2)) };
-    client.say(&[(0, Message::Open(wanted))]).await;
+    assert_eq!(world.who.borrow().as_ref().unwrap().scope, Scope::Observe);
+    client.raw(0xc0, 0, 1, b"a kill").await;
+    assert_eq!(world.heard.recv().await.unwrap().1, b"a kill", "refused there, with the number of the request");
+    assert_eq!(client.next().await.unwrap().1, b"a kill");
+    // What is not there is not made, and what is there is opened all the same.
+    let wanted = |session: &str| Open { channel: 2, session: session.into(), create: Some(create(2)), ..Open::default() };
+    client.say(&[(0, Message::Open(wanted("new")))]).await;
+    assert_eq!(client.error().await.1, Code::UnknownSession);
+    client.say(&[(0, Message::Open(wanted("")))]).await;
     assert_eq!(client.error().await.1, Code::Forbidden);
+    client.say(&[(0, Message::Open(wanted("work")))]).await;
+    assert!(matches!(client.message().await.1, Message::Opened(opened) if opened.channel == 2));
+}
+
+#[tokio::test]
+async fn who_opens_a_channel_to_look_is_let_in_to_look() {
+    let world = world(Scope::Admin);
+    let mut client = world.opened(1).await;
+    assert_eq!(world.who.borrow().as_ref().unwrap().scope, Scope::Admin);
+    let wanted = Open { channel: 2, session: "work".into(), scope: Some(Scope::Observe), ..Open::default() };
+    client.say(&[(0, Message::Open(wanted))]).await;
+    assert!(matches!(client.message().await.1, Message::Opened(_)));
+    assert_eq!(world.who.borrow().as_ref().unwrap().scope, Scope::Observe);
 }
 
 #[tokio::test]
@@ -113,7 +122,7 @@ async fn what_is_not_understood_is_named_and_the_connection_lives() {
     client.say(&[(0, open(0)), (0, hello())]).await;
     assert_eq!(client.error().await.1, Code::WrongState);
     assert_eq!(client.error().await.1, Code::WrongState);
-    client.say(&[(0, Message::Open(Open { re: 4, channel: 1, session: "wrok".into(), create: None }))]).await;
+    client.say(&[(0, Message::Open(Open { re: 4, channel: 1, session: "wrok".into(), create: None, scope: None }))]).await;
     let (_, Message::Error(error)) = client.message().await else { panic!() };
     assert_eq!((error.re, error.known()), (4, Some(Code::UnknownSession)));
     assert!(error.text.contains("rialto ls"), "{error}");

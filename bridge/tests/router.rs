@@ -47,12 +47,13 @@ fn open(session: &str, id: u8) -> Open {
         must_be_new: false,
         ends_when_done: false,
         remove_at_end: false,
+        cull_after_ms: None,
     };
-    Open { re: 5, channel: 1, session: session.into(), create: Some(create) }
+    Open { re: 5, channel: 1, session: session.into(), create: Some(create), scope: None }
 }
 
 fn meet(session: &str) -> Open {
-    Open { re: 6, channel: 1, session: session.into(), create: None }
+    Open { re: 6, channel: 1, session: session.into(), create: None, scope: None }
 }
 
 async fn ensure(home: &Home, open: &Open) -> Result<Reached, ErrorReply> {

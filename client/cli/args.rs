@@ -37,7 +37,7 @@ pub(crate) struct Args {
 /// Where the sessions are.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct PlaceArgs {
-    /// Where the sessions are: unix:///path/of/a/daemon.sock, or exec:COMMAND that speaks `rialto stdio`. Default: this machine, directly
+    /// Where the sessions are: unix:///path/of/a/daemon.sock, user:NAME for what another user of this machine shares, or exec:COMMAND that speaks `rialto stdio`. Default: this machine, directly
     #[arg(long, global = true, value_name = "PLACE", env = "RIALTO_AT")]
     pub(crate) at: Option<String>,
 }
@@ -66,6 +66,10 @@ pub(crate) enum Command {
     Rm(RmArgs),
     /// Delete what retention no longer keeps
     Gc(GcArgs),
+    /// Let another user into a session, or show who is let in
+    Share(ShareArgs),
+    /// Let another user into a session no longer; what they have open is closed
+    Unshare(UnshareArgs),
     /// Remove the text of an eval; that it ran stays on record
     Redact(EvalArgs),
     /// List the kernels that can be run here
@@ -103,6 +107,42 @@ pub(crate) struct ReplArgs {
     /// Keys as in emacs or vi. Default: what ~/.inputrc says
     #[arg(long, value_name = "KEYS", env = "RIALTO_EDIT_MODE")]
     pub(crate) edit_mode: Option<Mode>,
+    #[command(flatten)]
+    pub(crate) life: LifeArgs,
+    /// Only watch a session that is there: nothing typed reaches it
+    #[arg(long, requires = "session", conflicts_with_all = ["kernel", "new", "python"])]
+    pub(crate) observe: bool,
+}
+
+/// How long a new session lives.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct LifeArgs {
+    /// A new session ends after so long without use (90s, 30m, 2h, 7d): nothing ran or waited, and nobody was attached. Default: never
+    #[arg(long, value_name = "TIME", env = "RIALTO_CULL_AFTER", value_parser = span)]
+    pub(crate) cull_after: Option<std::time::Duration>,
+}
+
+impl LifeArgs {
+    pub(crate) fn cull_after_ms(&self) -> Option<u64> {
+        self.cull_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// `90s`, `30m`, `2h`, `7d`; a number alone is seconds.
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
+    let each = match unit.trim() {
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => return Err("a time is wanted: 90s, 30m, 2h, 7d".to_owned()),
+    };
+    let span = seconds(number)?.as_secs_f64() * each;
+    if span < 1.0 {
+        return Err("a session needs at least a second to be used in".to_owned());
+    }
+    std::time::Duration::try_from_secs_f64(span).map_err(|e| e.to_string())
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,6 +150,43 @@ pub(crate) struct AttachArgs {
     /// The session: its name, its id or the beginning of one
     #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
+    /// Only watch: nothing typed reaches the session
+    #[arg(long)]
+    pub(crate) observe: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto share work --with ada                   ada may watch it
+  rialto share work --with ada --scope eval      and run code in it: as you, with all that you may do
+  rialto share work                              who is let in
+  rialto unshare work ada                        no longer; what ada has open is closed
+
+ada reaches it with `rialto --at user:YOU attach work` while `rialto serve --users` runs for you.
+")]
+pub(crate) struct ShareArgs {
+    /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: String,
+    /// A user of this machine, or a principal such as uid:1001. Default: show who is let in
+    #[arg(long = "with", value_name = "NAME")]
+    pub(crate) with: Option<String>,
+    /// What they may do. Without a sandbox, eval is a shell as you
+    #[arg(long, value_name = "SCOPE", requires = "with", default_value = "observe", value_parser = ["observe", "eval"])]
+    pub(crate) scope: String,
+    /// Print JSON lines
+    #[arg(long, conflicts_with = "with")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UnshareArgs {
+    /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: String,
+    /// A user of this machine, or a principal such as uid:1001
+    pub(crate) name: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -151,6 +228,8 @@ pub(crate) struct ExecArgs {
     /// Print the eval and go; the session stays
     #[arg(long)]
     pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) life: LifeArgs,
     /// Delete the session's journal when it ends
     #[arg(long, conflicts_with_all = ["session", "detach"])]
     pub(crate) rm: bool,
@@ -304,6 +383,11 @@ pub(crate) struct RpcArgs {
     /// The kernel of a new session
     #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) kernel: Option<String>,
+    #[command(flatten)]
+    pub(crate) life: LifeArgs,
+    /// Only watch a session that is there: requests that would change anything are refused
+    #[arg(long, requires = "session", conflicts_with = "kernel")]
+    pub(crate) observe: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -311,11 +395,15 @@ pub(crate) struct RpcArgs {
 Examples:
   rialto serve                                   on the socket that it prints
   rialto --at unix:///tmp/r.sock ls              what a client of `rialto serve --socket /tmp/r.sock` says
+  rialto serve --users                           other users reach what is shared with them: rialto --at user:YOU ls
 ")]
 pub(crate) struct ServeArgs {
     /// The socket to listen on. Default: daemon.sock in this user's runtime folder
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
+    /// Let in the other users of this machine, too: each to what `rialto share` gives them, and nothing else
+    #[arg(long)]
+    pub(crate) users: bool,
 }
 
 #[derive(Debug, clap::Args)]

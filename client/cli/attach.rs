@@ -1,11 +1,21 @@
 //! `rialto attach`: a session that is there already, in the terminal. Never makes one.
 
-use crate::args::{AttachArgs, PlaceArgs};
+use crate::args::{AttachArgs, LogsArgs, PlaceArgs};
 use crate::exit::Failure;
 use crate::local::Place;
-use crate::{repl, target};
+use crate::{logs, paint, repl, target};
 
 pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failure> {
+    if args.observe {
+        return observe(place, &args.session).await;
+    }
     let place = Place::of(place)?;
     repl::open_in_terminal(&place, target::existing(&args.session), "terminal", None).await
+}
+
+/// Shows what happens and reads nothing: who watches has nothing to type.
+pub(crate) async fn observe(place: &PlaceArgs, session: &str) -> Result<u8, Failure> {
+    paint::talk(&format!("watching {session}, nothing typed here reaches it; Ctrl-C leaves"));
+    let args = LogsArgs { session: session.to_owned(), after: None, follow: true, json: false };
+    logs::run(place, &args).await
 }

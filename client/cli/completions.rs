@@ -20,6 +20,9 @@ const NOTES: &str = r".SH EXIT STATUS
 \fBRIALTO_AT\fR
 Where the sessions are, as \fB\-\-at\fR.
 .TP
+\fBRIALTO_CULL_AFTER\fR
+How long new sessions live without use, as \fB\-\-cull\-after\fR.
+.TP
 \fBRIALTO_STATE_DIR\fR, \fBRIALTO_RUNTIME_DIR\fR
 Whole paths of other folders for journals and for sockets; they are for tests.
 .TP

@@ -135,7 +135,7 @@ fn named_eval(text: &str) -> EvalId {
 /// the same session.
 fn open(args: &ExecArgs, eval: EvalId) -> Result<Open, Failure> {
     let kernel = args.kernel.as_deref().unwrap_or(target::DEFAULT_KERNEL);
-    let mut create = target::create(kernel, args.python.as_deref())?;
+    let mut create = target::create(kernel, args.python.as_deref(), &args.life)?;
     if let Some(session) = &args.session {
         if args.kernel.is_some() {
             // Asked to make it where it is not there, we can say at once that it can never be there.

@@ -2,7 +2,7 @@
 
 use crate::args::PlaceArgs;
 use crate::exit::Failure;
-use rialto_bridge::home::Home;
+use rialto_bridge::home::{Home, door};
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::protocol::message::{Listing, Open, Plain};
 use rialto_client::protocol::{ErrorReply, Message};
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) enum Place {
     /// This machine: a supervisor is started or found, and talked to without anything in between.
     Here { home: Arc<Home>, spawn: Arc<Spawn>, who: String, made: Arc<AtomicBool> },
-    /// Behind a daemon, which does that for us.
-    There(Through),
+    /// Behind a daemon, which does that for us; as `--at` said it.
+    There(Through, Arc<str>),
 }
 
 impl Place {
@@ -31,13 +31,16 @@ impl Place {
         let Some(at) = &args.at else { return Self::here() };
         let dialer: Arc<dyn rialto_client::Dialer> = if let Some(path) = at.strip_prefix("unix://") {
             Arc::new(UnixDialer::new(path))
+        } else if let Some(name) = at.strip_prefix("user:") {
+            let uid = crate::people::uid(name)?;
+            Arc::new(UnixDialer::of(door::of(uid)?, uid))
         } else if let Some(command) = at.strip_prefix("exec:") {
             Arc::new(ExecDialer::shell(command))
         } else {
-            let text = format!("{at:?} is no place: use unix:///path/of/a/daemon.sock or exec:COMMAND");
+            let text = format!("{at:?} is no place: use unix:///path/of/a/daemon.sock, user:NAME or exec:COMMAND");
             return Err(Failure::usage(text));
         };
-        Ok(Self::There(Through { dialer, local: true }))
+        Ok(Self::There(Through { dialer, local: true }, at.as_str().into()))
     }
 
     pub(crate) fn here() -> Result<Self, Failure> {
@@ -54,7 +57,7 @@ impl Place {
     pub(crate) fn home(&self) -> Option<&Home> {
         match self {
             Self::Here { home, .. } => Some(home),
-            Self::There(_) => None,
+            Self::There(..) => None,
         }
     }
 
@@ -62,10 +65,15 @@ impl Place {
     pub(crate) fn at(&self) -> Option<String> {
         match self {
             Self::Here { .. } => None,
-            Self::There(through) => {
-                let text = through.dialer.text();
-                Some(if text.starts_with('/') { format!("unix://{text}") } else { text })
-            }
+            Self::There(_, at) => Some(at.to_string()),
+        }
+    }
+
+    /// Whether its users are those of this machine.
+    pub(crate) fn users_are_ours(&self) -> bool {
+        match self {
+            Self::Here { .. } => true,
+            Self::There(_, at) => !at.starts_with("exec:"),
         }
     }
 
@@ -73,7 +81,7 @@ impl Place {
     pub(crate) fn made(&self) -> bool {
         match self {
             Self::Here { made, .. } => made.load(Ordering::Relaxed),
-            Self::There(_) => false,
+            Self::There(..) => false,
         }
     }
 
@@ -87,7 +95,7 @@ impl Place {
     pub(crate) fn open_with(&self, open: Open, options: Options) -> Session {
         match self {
             Self::Here { .. } => Session::new(self.clone(), open, options),
-            Self::There(through) => Session::new(through.clone(), open, options),
+            Self::There(through, _) => Session::new(through.clone(), open, options),
         }
     }
 
@@ -95,7 +103,7 @@ impl Place {
     pub(crate) async fn list(&self) -> Result<Listing, ErrorReply> {
         match self {
             Self::Here { home, who, .. } => router::list(home, who, PATIENCE, usize::MAX).await,
-            Self::There(through) => {
+            Self::There(through, _) => {
                 let link = through.connect(Open::default()).await?;
                 match rialto_client::ask(link, "rialto", Message::List(Plain { re: 1 })).await? {
                     Message::Listing(listing) => Ok(listing),
@@ -111,7 +119,7 @@ impl Place {
 impl Connect for Place {
     fn connect(&self, open: Open) -> Linking {
         match self {
-            Self::There(through) => through.connect(open),
+            Self::There(through, _) => through.connect(open),
             Self::Here { home, spawn, who, made } => {
                 let (home, spawn, who, made) = (home.clone(), spawn.clone(), who.clone(), made.clone());
                 Box::pin(async move {

@@ -129,7 +129,7 @@ impl Reader {
 
     /// Reads from the supervisor.
     async fn live(&mut self) -> Result<Next, Failure> {
-        let mut reached = reach::existing(&self.place, &self.which, "logs", Start::After(self.cursor)).await?;
+        let mut reached = reach::observed(&self.place, &self.which, "logs", Start::After(self.cursor)).await?;
         let session = &mut reached.session;
         let Some(attached) = reached.connected.attached else { return Ok(Next::Again) };
         // The same session from here on, whatever gets its name.

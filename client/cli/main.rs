@@ -16,6 +16,7 @@ mod local;
 mod logs;
 mod ls;
 mod paint;
+mod people;
 mod reach;
 mod redact;
 mod render;
@@ -25,6 +26,7 @@ mod rm;
 mod rpc;
 mod sanitise;
 mod serve;
+mod share;
 mod stdin;
 mod stdio;
 mod supervise;
@@ -47,8 +49,8 @@ fn main() -> ExitCode {
         Err(e) => return exit::usage(&e),
     };
     // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
-    let args::ReplArgs { session, kernel, new, python, edit_mode: _ } = &args.repl;
-    if args.command.is_some() && (session.is_some() || kernel.is_some() || *new || python.is_some()) {
+    let args::ReplArgs { session, kernel, new, python, observe, life: _, edit_mode: _ } = &args.repl;
+    if args.command.is_some() && (session.is_some() || kernel.is_some() || *new || python.is_some() || *observe) {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
         return exit::code(Err(Failure::usage(text)));
     }
@@ -81,6 +83,8 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Kill(args) => kill::run(&place, &args).await,
         Command::Rm(args) => rm::run(&place, &args).await,
         Command::Gc(args) => gc::run(&place, &args),
+        Command::Share(args) => share::run(&place, &args).await,
+        Command::Unshare(args) => share::unshare(&place, &args).await,
         Command::Redact(args) => redact::run(&place, &args).await,
         Command::Kernels(args) => kernels::run(&args),
         Command::Doctor => doctor::run(),

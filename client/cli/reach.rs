@@ -32,6 +32,13 @@ pub(crate) async fn existing(place: &Place, session: &str, label: &str, start: S
     Ok(Reached { session, connected })
 }
 
+/// Reaches it to look on.
+pub(crate) async fn observed(place: &Place, session: &str, label: &str, start: Start) -> Result<Reached, Failure> {
+    let mut session = place.open(crate::target::observed(session), label, start)?;
+    let connected = first(&mut session).await?;
+    Ok(Reached { session, connected })
+}
+
 /// Waits for the first link. Later ones come by themselves and are waited for without end; one that never was is an error.
 pub(crate) async fn first(session: &mut Session) -> Result<Connected, Failure> {
     let began = Instant::now();

@@ -36,8 +36,11 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) async fn run(place: &PlaceArgs, args: &RpcArgs) -> Result<u8, Failure> {
     let place = Place::of(place)?;
     let open = match (&args.session, &args.kernel) {
+        (Some(session), None) if args.observe => target::observed(session),
         (Some(session), None) => target::existing(session),
-        (session, kernel) => target::wanted(session.as_deref(), kernel.as_deref(), false, None, &|_| true, &|_| false)?,
+        (session, kernel) => {
+            target::wanted(session.as_deref(), kernel.as_deref(), false, None, &args.life, &|_| true, &|_| false)?
+        }
     };
     let link = match place.connect(open).await {
         Ok(link) => link,

@@ -1,7 +1,8 @@
 //! Which session is meant: by name, or the one that belongs to this project and kernel.
 
-use rialto_client::protocol::ErrorReply;
+use crate::args::LifeArgs;
 use rialto_client::protocol::message::{Create, Open};
+use rialto_client::protocol::{ErrorReply, Scope};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub(crate) fn cwd() -> PathBuf {
 }
 
 /// A request for a new session.
-pub(crate) fn create(kernel: &str, python: Option<&Path>) -> Result<Create, ErrorReply> {
+pub(crate) fn create(kernel: &str, python: Option<&Path>, life: &LifeArgs) -> Result<Create, ErrorReply> {
     let program = python.map(|p| {
         // Relative to where the user stands, not to where the supervisor will.
         let path = if p.components().count() > 1 { cwd().join(p) } else { p.to_owned() };
@@ -58,6 +59,7 @@ pub(crate) fn create(kernel: &str, python: Option<&Path>) -> Result<Create, Erro
         must_be_new: false,
         ends_when_done: false,
         remove_at_end: false,
+        cull_after_ms: life.cull_after_ms(),
     })
 }
 
@@ -66,12 +68,18 @@ pub(crate) fn existing(session: &str) -> Open {
     Open { session: session.to_owned(), ..Open::default() }
 }
 
+/// The same, to look and do nothing; the bridge sees to that.
+pub(crate) fn observed(session: &str) -> Open {
+    Open { scope: Some(Scope::Observe), ..existing(session) }
+}
+
 /// What a person who says `rialto [SESSION] [-k KERNEL] [--new]` wants.
 pub(crate) fn wanted(
     session: Option<&str>,
     kernel: Option<&str>,
     new: bool,
     python: Option<&Path>,
+    life: &LifeArgs,
     known: &dyn Fn(&str) -> bool,
     is_kernel: &dyn Fn(&str) -> bool,
 ) -> Result<Open, ErrorReply> {
@@ -81,7 +89,7 @@ pub(crate) fn wanted(
         other => other,
     };
     let kernel = kernel.unwrap_or(DEFAULT_KERNEL);
-    let mut create = create(kernel, python)?;
+    let mut create = create(kernel, python, life)?;
     let root = project_root(&cwd());
     let name = match (session, new) {
         (Some(name), _) => name.to_owned(),
@@ -113,9 +121,9 @@ mod tests {
 
     #[test]
     fn a_kernels_name_means_its_session_unless_a_session_has_it() {
-        let open = wanted(Some("python"), None, false, None, &|_| false, &|k| k == "python").unwrap();
+        let open = wanted(Some("python"), None, false, None, &LifeArgs::default(), &|_| false, &|k| k == "python").unwrap();
         assert!(open.session.starts_with("python-"), "{open:?}");
-        let open = wanted(Some("python"), None, false, None, &|_| true, &|k| k == "python").unwrap();
+        let open = wanted(Some("python"), None, false, None, &LifeArgs::default(), &|_| true, &|k| k == "python").unwrap();
         assert_eq!(open.session, "python");
     }
 }

@@ -17,6 +17,8 @@ impl Message {
             Self::Complete(m) | Self::Inspect(m) | Self::IsComplete(m) => m.re,
             Self::Restart(m) | Self::Kill(m) => m.re,
             Self::Redact(m) => m.re,
+            Self::Share(m) => m.re,
+            Self::Unshare(m) => m.re,
             Self::Opened(m) => m.re,
             Self::Attached(m) => m.re,
             Self::EvalInfo(m) => m.re,

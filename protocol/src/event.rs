@@ -7,6 +7,7 @@
 use crate::data::{Bundle, Bytes, Failure, OnError, Show};
 use crate::ids::{ClientId, Epoch, EvalId, EvalNumber, GroupId, Life, RequestId, Seq, SessionId, SessionName};
 use crate::kernel::{Death, DisplayRole, KernelInfo, Step};
+use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 
 pub use crate::data::Run;
@@ -78,6 +79,9 @@ pub struct Created {
     /// The contract its events are written in.
     #[serde(default)]
     pub contract: u16,
+    /// It ends by itself after so long without use. Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cull_after_ms: Option<u64>,
 }
 
 /// A supervisor took over.
@@ -313,6 +317,30 @@ pub struct Redacted {
     pub id: RequestId,
 }
 
+/// Somebody else may come in, or may do more or less than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// The principal.
+    pub with: String,
+    /// What it may do from here on.
+    pub scope: Scope,
+    /// Who shared it.
+    pub by: Who,
+    /// The request that did.
+    pub id: RequestId,
+}
+
+/// Somebody else may not come in any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unshared {
+    /// The principal.
+    pub with: String,
+    /// Who took it back.
+    pub by: Who,
+    /// The request that did.
+    pub id: RequestId,
+}
+
 /// The session ended: nothing runs in it any more. Always the last event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionEnded {
@@ -322,6 +350,9 @@ pub struct SessionEnded {
     /// The request that did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<RequestId>,
+    /// Why, in a sentence, where it ended by itself and there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What happened.
@@ -343,6 +374,8 @@ pub enum Event {
     Ended(Ended),
     Redacted(Redacted),
     SessionEnded(SessionEnded),
+    Shared(Shared),
+    Unshared(Unshared),
     /// Of a kind that this build does not know: counted, not understood.
     Unknown(u8),
 }

@@ -127,6 +127,8 @@ messages! {
 
     0xc0 Kill "kill" m::Mutate;
     0xc1 Redact "redact" m::Redact;
+    0xc2 Share "share" m::Share;
+    0xc3 Unshare "unshare" m::Unshare;
 }
 
 macro_rules! events {
@@ -190,4 +192,6 @@ events! {
     0x6c Ended "ended";
     0x6d Redacted "redacted";
     0x6e SessionEnded "session_ended";
+    0x6f Shared "shared";
+    0x70 Unshared "unshared";
 }

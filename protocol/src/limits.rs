@@ -22,6 +22,8 @@ pub const MAX_QUEUE: usize = 10_000;
 pub const MAX_QUEUED_CODE: usize = 64 * 1024 * 1024;
 /// Clients attached to one session.
 pub const MAX_CLIENTS: usize = 1_000;
+/// Principals that one session is shared with.
+pub const MAX_SHARES: usize = 256;
 /// Channels open on one connection.
 pub const MAX_CHANNELS: usize = 64;
 /// The longest text of a label, a principal, a kernel's name. Bytes.

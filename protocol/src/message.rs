@@ -98,6 +98,9 @@ pub struct Open {
     /// Make it where it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Create>,
+    /// The most that is to be allowed on this channel; absent: all that this principal may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
 }
 
 /// What a new session is to be.
@@ -128,6 +131,9 @@ pub struct Create {
     /// Delete the journal at that end.
     #[serde(default, skip_serializing_if = "unset")]
     pub remove_at_end: bool,
+    /// End after so long without use: nothing ran or waited, and nobody was there. Milliseconds; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cull_after_ms: Option<u64>,
 }
 
 /// The channel is bound.
@@ -458,6 +464,32 @@ pub struct Redact {
     pub eval: EvalId,
 }
 
+/// Lets another principal in, as far as `scope`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// For the reply.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub re: u32,
+    /// The request.
+    pub id: RequestId,
+    /// The principal.
+    pub with: String,
+    /// `observe` or `eval`.
+    pub scope: Scope,
+}
+
+/// Takes that back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unshare {
+    /// For the reply.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub re: u32,
+    /// The request.
+    pub id: RequestId,
+    /// The principal.
+    pub with: String,
+}
+
 /// The request was carried out, or had been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
@@ -588,6 +620,24 @@ pub struct Status {
     /// The supervisor's process.
     #[serde(default)]
     pub pid: u32,
+    /// Who else may come in, by principal.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub shares: Vec<Sharing>,
+    /// What whoever asked may do here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// It ends by itself after so long without use. Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cull_after_ms: Option<u64>,
+}
+
+/// Somebody whom a session is shared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// The principal.
+    pub with: String,
+    /// What it may do.
+    pub scope: Scope,
 }
 
 /// The sessions of a place, in short.
@@ -624,4 +674,27 @@ pub struct Listed {
     /// Bytes its journal takes.
     #[serde(default)]
     pub bytes: u64,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub owner: String,
+    /// What whoever asked may do there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// What its processes take, where they live and that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+}
+
+/// Memory of a session's processes. Bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// The supervisor.
+    #[serde(default)]
+    pub supervisor: u64,
+    /// The kernel's process, without its children.
+    #[serde(default)]
+    pub kernel: u64,
+    /// What processes share is divided among them; otherwise each counts all of it.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub proportional: bool,
 }

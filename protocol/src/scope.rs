@@ -18,7 +18,7 @@ pub enum Scope {
 crate::data::lenient!(Scope { Eval "eval", Admin "admin"; else Observe });
 
 /// What a kind of message needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
     /// Nothing: hellos, credit, pings, replies.
     Nothing,

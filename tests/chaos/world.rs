@@ -96,6 +96,7 @@ impl World {
             must_be_new: false,
             ends_when_done: false,
             remove_at_end: false,
+            cull_after_ms: None,
         };
         Open { session: name.into(), create: Some(create), ..Open::default() }
     }

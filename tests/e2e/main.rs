@@ -16,6 +16,7 @@ mod python;
 mod rpc;
 mod screen;
 mod sessions;
+mod sharing;
 mod terminal;
 mod together;
 mod typing;

@@ -1,10 +1,10 @@
 //! What clients do of their own accord, wise or not.
 
 use crate::client::Client;
-use crate::who::SECRET;
+use crate::who::{OWNER, SECRET};
 use crate::world::{What, World};
 use rialto_protocol::event::Who;
-use rialto_protocol::message::{At, Escalate, GetEval, Input, Interrupt, Mutate, Plain, Redact, Submit};
+use rialto_protocol::message::{At, Escalate, GetEval, Input, Interrupt, Mutate, Plain, Redact, Share, Submit, Unshare};
 use rialto_protocol::{Bytes, ClientId, EvalId, GroupId, Life, Message, OnError, RequestId, Scope, Show};
 
 impl World {
@@ -19,12 +19,19 @@ impl World {
             };
             self.somebody(scope);
         }
+        // Most owners share at once, so that others have something to do.
+        for with in ["uid:1001", "uid:1002"] {
+            if self.dice.chance(80) {
+                let (id, scope) = (RequestId(self.dice.id()), [Scope::Observe, Scope::Eval][self.dice.index(2)]);
+                self.wish(0, true, |re| Message::Share(Share { re, id, with: with.to_owned(), scope }));
+            }
+        }
     }
 
     fn somebody(&mut self, scope: Scope) {
         let no = self.clients.len();
         let who = Who {
-            principal: format!("uid:{}", 1_000 + self.dice.below(2)),
+            principal: if no == 0 { OWNER.to_owned() } else { format!("uid:{}", 1_000 + self.dice.below(3)) },
             client: Some(ClientId(self.dice.id())),
             label: "sim".to_owned(),
         };
@@ -76,6 +83,7 @@ impl World {
             }
             91..93 if self.clients[client].attached => self.wish(client, false, |re| Message::Detach(Plain { re })),
             93..97 => self.attaches(client, 100),
+            97..100 => self.shares(client),
             _ => {}
         }
     }
@@ -198,6 +206,17 @@ impl World {
         let eval = c.evals[self.dice.index(c.evals.len())].eval;
         let id = RequestId(self.dice.id());
         self.wish(client, true, |re| Message::Redact(Redact { re, id, eval }));
+    }
+
+    /// Lets somebody in, or out again; whoever asks may be somebody to whom that is forbidden.
+    pub(crate) fn shares(&mut self, client: usize) {
+        let (id, with) = (RequestId(self.dice.id()), format!("uid:{}", 1_000 + self.dice.below(3)));
+        let scope = [Scope::Observe, Scope::Eval, Scope::Eval, Scope::Admin][self.dice.index(4)];
+        if self.dice.chance(65) {
+            self.wish(client, true, |re| Message::Share(Share { re, id, with, scope }));
+        } else {
+            self.wish(client, true, |re| Message::Unshare(Unshare { re, id, with }));
+        }
     }
 
     fn asks_about(&mut self, client: usize) {

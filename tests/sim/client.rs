@@ -173,6 +173,18 @@ impl World {
         self.wish(client, false, |re| Message::Attach(Attach { re, ..m }));
     }
 
+    /// The session is not there for it any more: what it wanted is in vain, and so is coming back, unless it is shared again.
+    pub(crate) fn is_turned_away(&mut self, conn: ConnId) {
+        let Some(client) = self.links.get(&conn).filter(|l| l.open).map(|l| l.client) else { return };
+        self.count.one("clients turned away");
+        self.breaks(conn);
+        let wait = self.dice.between(20_000, 300_000);
+        let c = &mut self.clients[client];
+        c.away = self.now + wait;
+        c.gone |= self.peace;
+        c.outbox.clear();
+    }
+
     pub(crate) fn client_loses(&mut self, client: usize, conn: ConnId) {
         let c = &mut self.clients[client];
         if c.conn == Some(conn) {
@@ -262,6 +274,8 @@ pub(crate) const fn re_of(message: &Message) -> Option<u32> {
         Message::Complete(m) | Message::Inspect(m) | Message::IsComplete(m) => Some(m.re),
         Message::Restart(m) | Message::Kill(m) => Some(m.re),
         Message::Redact(m) => Some(m.re),
+        Message::Share(m) => Some(m.re),
+        Message::Unshare(m) => Some(m.re),
         _ => None,
     }
 }
@@ -290,6 +304,8 @@ pub(crate) const fn request_id(message: &Message) -> Option<RequestId> {
         Message::Input(m) => Some(m.id),
         Message::Restart(m) | Message::Kill(m) => Some(m.id),
         Message::Redact(m) => Some(m.id),
+        Message::Share(m) => Some(m.id),
+        Message::Unshare(m) => Some(m.id),
         _ => None,
     }
 }

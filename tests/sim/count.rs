@@ -91,6 +91,9 @@ impl Count {
             Event::Interrupting(_) => "steps of interrupts",
             Event::InterruptNoted(_) => "interrupts before their submit",
             Event::Redacted(_) => "redactions",
+            Event::Shared(_) => "shares",
+            Event::Unshared(_) => "shares taken back",
+            Event::SessionEnded(e) if e.why.is_some() => "sessions culled",
             Event::SessionEnded(_) => "sessions ended",
             Event::Ended(e) => match e.outcome {
                 Outcome::Ok => "ended ok",

@@ -128,7 +128,7 @@ impl World {
 
     fn is_refused(&mut self, client: usize, e: &ErrorReply) -> Check {
         let c = &mut self.clients[client];
-        let ended = e.known() == Some(Code::SessionEnded);
+        let ended = matches!(e.known(), Some(Code::SessionEnded | Code::Forbidden));
         if e.re == 0 {
             // It cannot know which of those that asked for no reply this is.
             if ended {

@@ -136,6 +136,8 @@ pub(crate) fn request_of(event: &Event) -> Option<RequestId> {
         Event::Interrupting(e) => Some(e.id),
         Event::InterruptNoted(e) => Some(e.id),
         Event::Redacted(e) => Some(e.id),
+        Event::Shared(e) => Some(e.id),
+        Event::Unshared(e) => Some(e.id),
         Event::SessionEnded(e) => e.id,
         _ => None,
     }

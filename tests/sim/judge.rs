@@ -26,6 +26,7 @@ impl World {
                     interrupt::record(&self.model, r, cause)?;
                     who::record(&self.model, r, cause, &sup.present)?;
                     bounded::record(r, sup.stalled)?;
+                    order::culled(&self.model, r, cause, &sup.readers)?;
                     if let Some(conn) = of {
                         sup.own.insert(r.seq, *conn);
                     }
@@ -92,7 +93,7 @@ impl World {
             *answered += 1;
             hold!("who", *answered <= *asked, "{request:?} came {asked} times, and is answered once more: {message:?}");
             if let Some((_, scope)) = sup.present.get(&conn) {
-                who::reply(request, message, *scope)?;
+                who::reply(request, message, *scope, sup.lessened.contains(&conn))?;
             }
             if let Some(id) = crate::client::request_id(request) {
                 once::known_request(self.journal.request(&id), request, message)?;

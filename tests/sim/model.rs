@@ -2,7 +2,7 @@
 
 use rialto_protocol::event::{Accepted, Asked, Event, Record};
 use rialto_protocol::kernel::Step;
-use rialto_protocol::{Epoch, EvalId, EvalNumber, GroupId, Life, OnError, Outcome, Seq, Show};
+use rialto_protocol::{Epoch, EvalId, EvalNumber, GroupId, Life, OnError, Outcome, Scope, Seq, Show};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub(crate) struct Model {
     pub(crate) ended: bool,
     /// Chunks written after the end of an eval, in this life.
     pub(crate) background: u32,
+    /// What others than the owner may do.
+    pub(crate) shares: BTreeMap<String, Scope>,
 }
 
 impl Model {
@@ -132,6 +134,12 @@ impl Model {
                 }
             }
             Event::SessionEnded(_) => self.ended = true,
+            Event::Shared(e) => {
+                self.shares.insert(e.with.clone(), e.scope);
+            }
+            Event::Unshared(e) => {
+                self.shares.remove(&e.with);
+            }
             Event::Created(_) | Event::Display(_) | Event::Redacted(_) | Event::Unknown(_) => {}
         }
     }

@@ -79,7 +79,9 @@ impl Once {
 pub(crate) fn known_request(made: Option<Seq>, request: &Message, reply: &Message) -> Check {
     if let (Some(seq), Message::Error(e)) = (made, reply) {
         // The failed start itself carries the id of the restart that asked for it.
-        let itself = e.known() == Some(Code::KernelFailedStart) || matches!(request, Message::Interrupt(_));
+        // And what may be asked may have been taken back since.
+        let itself =
+            matches!(e.known(), Some(Code::KernelFailedStart | Code::Forbidden)) || matches!(request, Message::Interrupt(_));
         hold!("once", itself, "{request:?} made event {seq}, and hears {e}");
     }
     Ok(())

@@ -5,7 +5,8 @@ use crate::story::{Check, hold};
 use rialto_protocol::event::{Event, Output, Record};
 use rialto_protocol::kernel::DoneHow;
 use rialto_protocol::{EvalNumber, Outcome};
-use rialto_session::Input;
+use rialto_session::{ConnId, Input, Timer};
+use std::collections::BTreeSet;
 
 /// A chunk as the kernel of this world writes it: its own number, and whether it was written after an end.
 pub(crate) struct Chunk {
@@ -35,7 +36,7 @@ pub(crate) fn record(m: &Model, r: &Record, cause: &Input) -> Check {
         hold!("order", r.at.mono_us >= m.mono_us, "time goes back at event {}", r.seq);
     }
     if m.ended {
-        let may = matches!(r.event, Event::EpochStarted(_) | Event::Redacted(_));
+        let may = matches!(r.event, Event::EpochStarted(_) | Event::Redacted(_) | Event::Shared(_) | Event::Unshared(_));
         hold!("order", may, "{:?} comes after the end of the session", r.event);
     }
     match &r.event {
@@ -70,6 +71,18 @@ pub(crate) fn record(m: &Model, r: &Record, cause: &Input) -> Check {
             hold!("order", quiet, "the session ends before what is in it");
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// A session that ends for want of use was not used.
+pub(crate) fn culled(m: &Model, r: &Record, cause: &Input, readers: &BTreeSet<ConnId>) -> Check {
+    if matches!(cause, Input::Timer(Timer::Cull)) {
+        hold!("order", m.running.is_none() && m.waiting.is_empty(), "{:?}: culled while evals run or wait", r.event);
+        hold!("order", readers.is_empty(), "{:?}: culled under {readers:?}", r.event);
+    }
+    if let Event::SessionEnded(e) = &r.event {
+        hold!("order", e.by.is_some() || e.why.is_none() || m.running.is_none(), "culled over an eval");
     }
     Ok(())
 }

@@ -6,12 +6,12 @@ use crate::model::Model;
 use crate::story::{Check, hold};
 use crate::who::Present;
 use crate::world::{What, World};
-use crate::{bounded, interrupt, order};
+use crate::{bounded, interrupt, order, who};
 use rialto_protocol::event::{Created, Event, Stamp, Who};
 use rialto_protocol::kernel::KernelEvent;
 use rialto_protocol::{EvalNumber, Message, RequestId, Seq};
 use rialto_session::{ConnId, Input, Output, Session, StoredValue, Timer};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One supervisor process.
 pub(crate) struct Supervisor {
@@ -23,6 +23,10 @@ pub(crate) struct Supervisor {
     pub(crate) pump_is_due: bool,
     timers: BTreeMap<Timer, u64>,
     pub(crate) present: Present,
+    /// Channels that may do less than they once might.
+    pub(crate) lessened: BTreeSet<ConnId>,
+    /// Channels that are attached.
+    pub(crate) readers: BTreeSet<ConnId>,
     /// Events that a channel's own request made.
     pub(crate) own: BTreeMap<Seq, ConnId>,
     /// Large events of which some pieces were sent: which, and how many bytes.
@@ -33,6 +37,15 @@ pub(crate) struct Supervisor {
     pub(crate) fence: Option<u32>,
     /// It was told that the disk is full.
     pub(crate) stalled: bool,
+}
+
+impl Supervisor {
+    fn forgets(&mut self, conn: ConnId) {
+        self.present.remove(&conn);
+        self.readers.remove(&conn);
+        self.partly.remove(&conn);
+        self.asked.retain(|(of, _), _| *of != conn);
+    }
 }
 
 impl World {
@@ -69,6 +82,8 @@ impl World {
             pump_is_due: false,
             timers: BTreeMap::new(),
             present: Present::new(),
+            readers: BTreeSet::new(),
+            lessened: BTreeSet::new(),
             own: BTreeMap::new(),
             partly: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -91,10 +106,11 @@ impl World {
             name: None,
             kernel: "toy".to_owned(),
             cwd: String::new(),
-            by: Who { principal: "uid:1000".to_owned(), ..Who::default() },
+            by: Who { principal: who::OWNER.to_owned(), ..Who::default() },
             id: RequestId([255; 16]),
             ends_when_done: self.odds.ends_when_done,
             contract: 1,
+            cull_after_ms: self.odds.cull_after_ms,
         }
     }
 
@@ -131,16 +147,19 @@ impl World {
         let Some(sup) = &mut self.sup else { return Ok(()) };
         match &input {
             Input::Joined { conn, who, scope } => {
-                sup.present.insert(*conn, (who.clone(), *scope));
+                if let Some(may) = who::may(&self.model, &who.principal, *scope) {
+                    sup.present.insert(*conn, (who.clone(), may));
+                }
             }
             Input::Stalled(_) => sup.stalled = true,
             Input::Resumed => sup.stalled = false,
             Input::Left(conn) => {
-                sup.present.remove(conn);
-                sup.partly.remove(conn);
-                sup.asked.retain(|(of, _), _| of != conn);
+                sup.forgets(*conn);
             }
             Input::Request(conn, message) => {
+                if matches!(message, Message::Detach(_)) {
+                    sup.readers.remove(conn);
+                }
                 sup.partly.retain(|c, _| c != conn || !matches!(message, Message::Attach(_) | Message::Detach(_)));
                 if let Some(re) = crate::client::re_of(message).filter(|re| *re != 0) {
                     let entry = sup.asked.entry((*conn, re)).or_insert((message.clone(), 0, 0));
@@ -164,12 +183,38 @@ impl World {
         }
         bounded::outputs(&out, concerned)?;
         self.keep(&input, &mut out)?;
+        self.lets_in(&input, &out)?;
         order::rest(&self.model)?;
         interrupt::turn(&self.model, &out)?;
         interrupt::restart(&self.model, &input, &out)?;
         interrupt::rest(&self.model, &input)?;
         bounded::rest(&self.model, self.sup.as_ref().map_or(0, |s| s.timers.len()))?;
         all.append(&mut out);
+        Ok(())
+    }
+
+    /// Who is on a channel after an input, and who is not any more.
+    fn lets_in(&mut self, input: &Input, out: &[Output]) -> Check {
+        let Some(sup) = &mut self.sup else { return Ok(()) };
+        for o in out {
+            match o {
+                Output::Reply(conn, Message::Attached(_)) => drop(sup.readers.insert(*conn)),
+                Output::Access(access) => hold!("who", access.shares == self.model.shares, "{access:?} is not what is recorded"),
+                _ => {}
+            }
+        }
+        let turned: Vec<ConnId> =
+            out.iter().filter_map(|o| if let Output::TurnAway(conn, _) = o { Some(*conn) } else { None }).collect();
+        who::turned_away(&self.model, input, &sup.present, &turned)?;
+        turned.iter().for_each(|conn| sup.forgets(*conn));
+        for (conn, (who, scope)) in &mut sup.present {
+            let asked = self.links.get(conn).map_or(*scope, |link| self.clients[link.client].scope);
+            let now = who::may(&self.model, &who.principal, asked).unwrap_or_default();
+            if now < *scope {
+                sup.lessened.insert(*conn);
+            }
+            *scope = now;
+        }
         Ok(())
     }
 
@@ -245,6 +290,8 @@ impl World {
                 self.count.one("supervisors that left by themselves");
                 self.supervisor_ends();
             }
+            Output::Access(_) => {}
+            Output::TurnAway(conn, _) => self.is_turned_away(conn),
             Output::Odd(_) => self.count.one("odd, harmless"),
         }
         Ok(())

@@ -84,6 +84,8 @@ pub(crate) struct Odds {
     pub(crate) ends_when_done: bool,
     /// Sessions of this world are killed now and then.
     pub(crate) kills: bool,
+    /// After so long without use the session is culled.
+    pub(crate) cull_after_ms: Option<u64>,
     /// Requests are sent again after a while, on the same connection too.
     pub(crate) impatient: bool,
     /// Microseconds between two acts of a client.
@@ -134,6 +136,7 @@ impl World {
         let odds = Odds {
             ends_when_done: dice.chance(12),
             kills: dice.chance(15),
+            cull_after_ms: dice.chance(15).then(|| dice.between(20, 4_000)),
             impatient: dice.chance(50),
             pace: dice.between(20_000, 150_000),
         };

@@ -31,7 +31,19 @@ impl UnixListener {
     /// # Errors
     /// Where the path is too long or the folder does not allow it. Needs a runtime.
     pub fn bind(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let path = path.into();
+        Self::bind_for(path.into(), 0o600)
+    }
+
+    /// The same for every user of the machine: whoever accepts asks the kernel who came. The folder must be closed to others
+    /// for writing, or somebody could put a socket of their own in its place.
+    ///
+    /// # Errors
+    /// As [`UnixListener::bind`].
+    pub fn bind_for_all(path: impl Into<PathBuf>) -> io::Result<Self> {
+        Self::bind_for(path.into(), 0o666)
+    }
+
+    fn bind_for(path: PathBuf, mode: u32) -> io::Result<Self> {
         let mut beside: OsString = path.clone().into_os_string();
         beside.push("~");
         let beside = PathBuf::from(beside);
@@ -42,7 +54,7 @@ impl UnixListener {
         }
         // Bound beside its place and moved there: nobody ever finds it with a wrong mode, or half replaced.
         let socket = Socket::bind(&beside)?;
-        std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(mode))?;
         let meta = std::fs::symlink_metadata(&beside)?;
         std::fs::rename(&beside, &path)?;
         Ok(Self { socket, path, ours: (meta.dev(), meta.ino()) })
@@ -118,26 +130,35 @@ impl Listener for UnixListener {
     }
 }
 
-/// Dials a socket of our own user.
+/// Dials a socket of one user, our own unless another is named.
 #[derive(Debug, Clone)]
 pub struct UnixDialer {
     path: PathBuf,
+    uid: u32,
 }
 
 impl UnixDialer {
     /// Dials `path`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self::of(path, nix::unistd::Uid::effective().as_raw())
+    }
+
+    /// Dials `path`, where the user `uid` is to listen.
+    #[must_use]
+    pub fn of(path: impl Into<PathBuf>, uid: u32) -> Self {
+        Self { path: path.into(), uid }
     }
 
     async fn connect(&self) -> io::Result<Stream> {
         fits(&self.path)?;
         let stream = QuietStream::new(UnixStream::connect(&self.path).await?)?;
-        let (theirs, ours) = (stream.uid(), nix::unistd::Uid::effective().as_raw());
-        // What is sent next includes a cookie; somebody else's socket must not get it.
-        if theirs != ours {
-            let why = format!("user {theirs} listens there, and we are user {ours}");
+        let (theirs, wanted) = (stream.uid(), self.uid);
+        // What is sent next includes a cookie, or code; somebody else's socket must not get it.
+        if theirs != wanted {
+            let ours = nix::unistd::Uid::effective().as_raw();
+            let meant = if wanted == ours { format!("we are user {ours}") } else { format!("user {wanted} was meant") };
+            let why = format!("user {theirs} listens there, and {meant}");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
         Ok(Box::new(stream))
@@ -173,6 +194,18 @@ mod tests {
         let mut read = Vec::new();
         server.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, b"x");
+    }
+
+    #[tokio::test]
+    async fn whoever_listens_must_be_who_was_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let _listener = UnixListener::bind_for_all(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o666);
+        let us = nix::unistd::Uid::effective().as_raw();
+        assert!(UnixDialer::of(&path, us).dial().await.is_ok());
+        let Err(error) = UnixDialer::of(&path, us + 1).dial().await else { panic!("we are not that user") };
+        assert!(error.to_string().contains(&format!("user {us} listens there, and user {} was meant", us + 1)), "{error}");
     }
 
     #[tokio::test]

@@ -16,8 +16,13 @@ const MAX_OWED: usize = 1024;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Client {
     pub(crate) who: Who,
+    /// What it may do: the least of what it asked for, what its connection may and what the session allows its principal.
     pub(crate) scope: Scope,
+    /// What it would do without the last of these, which may change.
+    pub(crate) asked: Scope,
     pub(crate) reader: Option<Reader>,
+    /// It has done more than look.
+    pub(crate) acts: bool,
     /// Its submits that their `accepted` is to answer, in order.
     pub(crate) owed: VecDeque<Owed>,
 }

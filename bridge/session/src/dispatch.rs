@@ -34,6 +34,7 @@ impl Turn<'_> {
         }
         self.want_kernel();
         self.maybe_leave();
+        self.mind_idleness();
     }
 
     fn start_next(&mut self) {

@@ -2,7 +2,7 @@
 
 use rialto_protocol::event::{Record, Stamp, Who};
 use rialto_protocol::kernel::{KernelCommand, KernelEvent, Step};
-use rialto_protocol::{EvalNumber, Life, Message, Scope, Seq};
+use rialto_protocol::{ErrorReply, EvalNumber, Life, Message, Scope, Seq};
 
 /// One live channel to a client. The driver numbers them and never uses a number twice.
 pub type ConnId = u64;
@@ -23,7 +23,7 @@ pub enum Input {
         conn: ConnId,
         /// Who it is.
         who: Who,
-        /// What it may do.
+        /// The most it may do on this channel; what the session allows this principal is decided here.
         scope: Scope,
     },
     /// A client's channel is gone, in whatever way.
@@ -87,6 +87,10 @@ pub enum Output {
     Reply(ConnId, Message),
     /// Say this to every client, ahead of all events.
     Everyone(Message),
+    /// Who may come in has changed: whoever opens channels and lists sessions goes by this from here on.
+    Access(crate::Access),
+    /// This channel is closed, for this reason; nothing more is heard of it.
+    TurnAway(ConnId, ErrorReply),
     /// Call back at this time (microseconds of the monotonic clock). Setting it again moves it.
     SetTimer(Timer, u64),
     /// Never mind.
@@ -122,4 +126,6 @@ pub enum Timer {
     KernelEnd(Life),
     /// Nobody is here and nothing runs: go.
     Linger,
+    /// Nobody has used the session for as long as it is kept.
+    Cull,
 }

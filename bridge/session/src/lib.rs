@@ -15,12 +15,15 @@
 //! | who hears what? | `attach.rs`, `audience.rs` |
 //! | what is true after a supervisor died? | `recover.rs` |
 //! | what is removed first? | `retention.rs` |
+//! | who may come in, and how far? | `share.rs` |
+//! | when does it end for want of use? | `idle.rs` |
 
 pub mod archive;
 mod ask;
 mod attach;
 pub mod audience;
 mod dispatch;
+mod idle;
 pub mod input;
 mod interrupt;
 mod lives;
@@ -29,6 +32,7 @@ mod query;
 mod recover;
 pub mod retention;
 mod session;
+pub mod share;
 mod state;
 mod status;
 mod submit;
@@ -37,3 +41,4 @@ pub use archive::{Archive, EvalFacts};
 pub use audience::{Audience, Due};
 pub use input::{ConnId, Input, Output, StoredValue, Timer};
 pub use session::Session;
+pub use share::Access;

@@ -31,6 +31,8 @@ pub(crate) struct Asker {
     re: u32,
     by: Option<Who>,
     id: Option<RequestId>,
+    /// Why, where nobody asked.
+    why: Option<String>,
 }
 
 /// What follows once the kernel is gone.
@@ -147,7 +149,7 @@ impl Turn<'_> {
             by: asker.by.clone(),
             ..self.ended_running()
         });
-        let Asker { conn, re, by, id } = asker;
+        let Asker { conn, re, by, id, why: because } = asker;
         match then {
             Then::Restart(_) => {
                 // What waited was dropped when the restart was asked for; what came since waits for the next life.
@@ -160,7 +162,7 @@ impl Turn<'_> {
             Then::End(_) => {
                 self.drop_queue(why);
                 self.record(Event::LifeEnded(LifeEnded { life, why: reason, death, by: by.clone(), id: None }));
-                self.close_session(conn, re, by, id);
+                self.close_session(Asker { conn, re, by, id, why: because });
             }
         }
     }
@@ -191,7 +193,7 @@ impl Turn<'_> {
         if let Some(seq) = self.archive.request(&m.id) {
             return self.carried(conn, m.re, seq);
         }
-        let asker = Asker { conn: Some(conn), re: m.re, by: Some(self.who(conn)), id: Some(m.id) };
+        let asker = Asker { conn: Some(conn), re: m.re, by: Some(self.who(conn)), id: Some(m.id), why: None };
         match &mut self.s.phase {
             // The same request over another connection only moves where the answer goes.
             Phase::Ending(Then::Restart(a)) | Phase::Starting(_, Some(a)) if a.id == Some(m.id) => *a = asker,
@@ -214,12 +216,17 @@ impl Turn<'_> {
             return self.carried(conn, m.re, self.s.state.head);
         }
         let by = Some(self.who(conn));
-        self.end_session(Some(Asker { conn: Some(conn), re: m.re, by: by.clone(), id: Some(m.id) }), by);
+        self.end_session(Some(Asker { conn: Some(conn), re: m.re, by: by.clone(), id: Some(m.id), why: None }), by);
+    }
+
+    /// Ends the session of its own accord, and says why.
+    pub(crate) fn end_session_because(&mut self, why: String) {
+        self.end_session(Some(Asker { conn: None, re: 0, by: None, id: None, why: Some(why) }), None);
     }
 
     /// Ends the session, kernel first.
     pub(crate) fn end_session(&mut self, asker: Option<Asker>, by: Option<Who>) {
-        let asker = asker.unwrap_or(Asker { conn: None, re: 0, by, id: None });
+        let asker = asker.unwrap_or(Asker { conn: None, re: 0, by, id: None, why: None });
         match &mut self.s.phase {
             Phase::Ending(Then::End(a)) => {
                 if a.conn.is_none() || a.id == asker.id {
@@ -237,9 +244,8 @@ impl Turn<'_> {
             }
             Phase::None => {
                 if !self.s.state.ended {
-                    let Asker { conn, re, by, id } = asker;
                     self.drop_queue("the session was ended");
-                    self.close_session(conn, re, by, id);
+                    self.close_session(asker);
                 }
             }
             Phase::Starting(_, before) => {
@@ -260,8 +266,9 @@ impl Turn<'_> {
         }
     }
 
-    fn close_session(&mut self, conn: Option<ConnId>, re: u32, by: Option<Who>, id: Option<RequestId>) {
-        let seq = self.record(Event::SessionEnded(SessionEnded { by, id }));
+    fn close_session(&mut self, asker: Asker) {
+        let Asker { conn, re, by, id, why } = asker;
+        let seq = self.record(Event::SessionEnded(SessionEnded { by, id, why }));
         if let Some(conn) = conn {
             self.carried(conn, re, seq);
         }

@@ -10,7 +10,8 @@ use crate::state::State;
 use rialto_protocol::event::{Event, Output as Written, Record, Stamp};
 use rialto_protocol::kernel::{DoneHow, KernelEvent};
 use rialto_protocol::message::Notice;
-use rialto_protocol::{Code, Epoch, ErrorReply, EvalNumber, Life, Message, Outcome, Seq};
+use rialto_protocol::scope::Needs;
+use rialto_protocol::{Code, Epoch, ErrorReply, EvalNumber, Life, Message, Outcome, Scope, Seq};
 
 /// One session.
 ///
@@ -29,6 +30,8 @@ pub struct Session {
     /// It came up for somebody who has not joined yet, and does not leave before that.
     pub(crate) expects: bool,
     pub(crate) exiting: bool,
+    /// Since when nobody uses it, in microseconds. Kept only where that matters.
+    pub(crate) unused_since: Option<u64>,
 }
 
 /// One turn of the machine: the session, the time, the past, and what is to be done.
@@ -122,6 +125,12 @@ impl Session {
         self.state.created.as_ref()
     }
 
+    /// Who may come in, and how far.
+    #[must_use]
+    pub const fn access(&self) -> &crate::Access {
+        &self.state.access
+    }
+
     /// Whether it has ended for good.
     #[must_use]
     pub const fn ended(&self) -> bool {
@@ -151,11 +160,17 @@ impl Turn<'_> {
     fn input(&mut self, input: Input) {
         match input {
             Input::Up { kernel } => self.come_up(kernel),
-            Input::Joined { conn, who, scope } => {
-                self.s.audience.clients.insert(conn, Client { who, scope, reader: None, owed: Default::default() });
-                self.s.expects = false;
-                self.out.push(Output::ClearTimer(Timer::Linger));
-            }
+            Input::Joined { conn, who, scope: asked } => match self.s.state.access.on_channel(&who.principal, asked) {
+                Some(scope) => {
+                    self.s
+                        .audience
+                        .clients
+                        .insert(conn, Client { who, scope, asked, reader: None, owed: Default::default(), acts: false });
+                    self.s.expects = false;
+                    self.out.push(Output::ClearTimer(Timer::Linger));
+                }
+                None => self.out.push(Output::TurnAway(conn, crate::share::not_there())),
+            },
             Input::Left(conn) => self.left(conn),
             Input::Request(conn, message) => {
                 self.conn = Some(conn);
@@ -183,7 +198,7 @@ impl Turn<'_> {
 
     /// The one place where a scope is checked, and the one table of who handles what.
     fn request(&mut self, conn: ConnId, message: Message) {
-        let Some(client) = self.s.audience.clients.get(&conn) else {
+        let Some(client) = self.s.audience.clients.get_mut(&conn) else {
             return self.out.push(Output::Odd(format!("a request on channel {conn}, where nobody is")));
         };
         let kind = message.kind();
@@ -192,6 +207,7 @@ impl Turn<'_> {
             let text = format!("{name} needs more than the scope {} that you have here", client.scope);
             return self.error(conn, message.re().unwrap_or(0), Code::Forbidden, text);
         }
+        client.acts |= Needs::of(kind) > Needs::AtLeast(Scope::Observe);
         match message {
             Message::Attach(m) => {
                 self.pay(conn);
@@ -214,6 +230,8 @@ impl Turn<'_> {
             Message::Restart(m) => self.restart(conn, m),
             Message::Kill(m) => self.kill(conn, m),
             Message::Redact(m) => self.redact(conn, &m),
+            Message::Share(m) => self.share(conn, m),
+            Message::Unshare(m) => self.unshare(conn, m),
             Message::Ping(bytes) => self.reply(conn, Message::Pong(bytes)),
             Message::Pong(_) | Message::Unknown { ignorable: true, .. } => {}
             Message::Unknown { kind, .. } => {
@@ -238,6 +256,7 @@ impl Turn<'_> {
         match event {
             KernelEvent::Ready(info) => self.ready(life, info),
             KernelEvent::Output { n, runs, .. } => {
+                self.stirs();
                 // Whatever the runner believes: output is an eval's own exactly while that eval runs. What is flagged too late
                 // or too early, or carries a number that was never given out, is put right here.
                 let (n, background) = match &self.s.state.running {
@@ -267,6 +286,7 @@ impl Turn<'_> {
             Timer::Query(number) => self.query_timed_out(number),
             Timer::KernelEnd(life) => self.kernel_end_timed_out(life),
             Timer::Linger => self.lingered(),
+            Timer::Cull => self.cull(),
         }
     }
 

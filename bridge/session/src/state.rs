@@ -2,6 +2,7 @@
 //!
 //! Nothing in here changes except by [`State::apply`], so recovery is "apply the journal" and there is no second code path.
 
+use crate::share::Access;
 use rialto_protocol::event::{Accepted, Asked, Created, Event, Record, Who};
 use rialto_protocol::kernel::KernelInfo;
 use rialto_protocol::{ClientId, Epoch, EvalId, EvalNumber, GroupId, Life, OnError, Seq};
@@ -69,6 +70,8 @@ pub(crate) struct State {
     /// Interrupts that named evals which had not arrived.
     pub(crate) noted: u64,
     pub(crate) ended: bool,
+    /// Who may come in.
+    pub(crate) access: Access,
 }
 
 impl State {
@@ -78,6 +81,7 @@ impl State {
         match &record.event {
             Event::Created(created) => {
                 self.created = Some(created.clone());
+                self.access.owner.clone_from(&created.by.principal);
                 self.created_ms = record.at.wall_ms;
             }
             Event::EpochStarted(e) => self.epochs.push((e.epoch, record.seq)),
@@ -118,6 +122,12 @@ impl State {
                 }
             }
             Event::SessionEnded(_) => self.ended = true,
+            Event::Shared(e) => {
+                self.access.shares.insert(e.with.clone(), e.scope);
+            }
+            Event::Unshared(e) => {
+                self.access.shares.remove(&e.with);
+            }
             Event::Output(_) | Event::Display(_) | Event::Interrupting(_) | Event::Redacted(_) | Event::Unknown(_) => {}
         }
     }

@@ -9,7 +9,7 @@ use rialto_protocol::kernel::{Answer, Completeness, Death, DoneHow, KernelComman
 use rialto_protocol::message as m;
 use rialto_protocol::{ClientId, Code, Cursor, EvalId, Failure, Message, Outcome, Record, Scope, Who, limits};
 use rialto_session::{Input, Output, Timer};
-use told::{Past, Story, answer, ask, carried, interrupt, mutate, refusal, runs, submit, verdict};
+use told::{Past, Story, answer, ask, carried, interrupt, mutate, refusal, runs, share, submit, verdict};
 
 #[test]
 fn an_interrupt_that_overtakes_its_submit_is_remembered() {
@@ -180,6 +180,7 @@ fn somebody_elses_client_id_answers_no_secret() {
     story.submits(2, 1, "getpass()", None);
     story.kernel(1, ask(1, 1, true));
     story.happens(Input::Left(2));
+    story.asks(1, share(60, "uid:666", Scope::Eval));
     let who = Who { principal: "uid:666".to_owned(), client: Some(ClientId([2; 16])), label: String::new() };
     story.happens(Input::Joined { conn: 2, who, scope: Scope::Eval });
     assert_eq!(refusal(&story.asks(2, answer(50, 1, "guess"))), Some(Code::NotYourAsk));

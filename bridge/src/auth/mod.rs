@@ -4,8 +4,11 @@
 
 pub use rialto_transports::{Authenticator, Identity, Refused};
 
+use crate::home::{SessionHome, Spec};
 use rialto_protocol::Scope;
+use rialto_session::Access;
 use rialto_transports::Peer;
+use std::collections::BTreeMap;
 
 /// Lets in the user we run as, by what the kernel says of the other end of a socket.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,22 @@ impl Authenticator for SameUser {
     }
 }
 
+/// Lets in every user of this machine, each as who the kernel says they are: our own user as ever, all others to what is
+/// shared with them and nothing else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnyUser;
+
+impl Authenticator for AnyUser {
+    fn identify(&self, peer: &Peer) -> Result<Identity, Refused> {
+        match peer.uid {
+            Some(uid) if uid == nix::unistd::Uid::effective().as_raw() => SameUser::new().identify(peer),
+            // The most a session can be shared with; what it is shared with is the session's to say.
+            Some(uid) => Ok(Identity { principal: principal(uid), scope: Scope::Eval }),
+            None => Err(Refused("nothing shows who you are; this bridge serves users of its own machine".to_owned())),
+        }
+    }
+}
+
 /// The principal of a user of this machine.
 #[must_use]
 pub fn principal(uid: u32) -> String {
@@ -58,16 +77,19 @@ pub fn permits(scope: Scope, kind: u8) -> bool {
     scope.permits(kind)
 }
 
-/// Whether somebody may make a session, which starts a program. (To open one that is there needs no scope.)
+/// Whether somebody may make a session here, which starts a program as the user we run as. Another user of this machine who
+/// was let in to see what is shared has a bridge of their own for that.
 #[must_use]
 pub fn may_create(who: &Identity) -> bool {
-    who.scope >= Scope::Eval
+    who.scope >= Scope::Eval && !(who.principal.starts_with("uid:") && who.principal != ourselves())
 }
 
-/// Whether a principal sees a session at all: to everybody else it is not there. (Sharing will be asked here, too.)
+/// What a principal may do in a session: nothing where none of it is shared, and then it is not there for them at all. The
+/// rules of the session decide, in [`rialto_session::share`]; this only brings them what is known of it outside.
 #[must_use]
-pub fn sees(principal: &str, owner: &str) -> bool {
-    principal == owner
+pub fn may(principal: &str, spec: &Spec, session: &SessionHome) -> Option<Scope> {
+    let shares = if principal == spec.owner { BTreeMap::new() } else { session.shares() };
+    Access { owner: spec.owner.clone(), shares }.scope_of(principal)
 }
 
 #[cfg(test)]
@@ -86,7 +108,26 @@ mod tests {
     }
 
     #[test]
+    fn other_users_are_let_in_as_themselves_and_make_nothing() {
+        let us = ourselves();
+        let uid = nix::unistd::Uid::effective().as_raw();
+        let peer = |uid| Peer { how: How::Unix, uid, pid: None, text: String::new() };
+        let other = AnyUser.identify(&peer(Some(uid + 1))).unwrap();
+        assert_eq!((other.principal.as_str(), other.scope), (principal(uid + 1).as_str(), Scope::Eval));
+        assert!(!may_create(&other));
+        let own = AnyUser.identify(&peer(Some(uid))).unwrap();
+        assert_eq!((own.principal, own.scope), (us, Scope::Admin));
+        assert!(AnyUser.identify(&peer(None)).is_err());
+    }
+
+    #[test]
     fn a_session_is_its_owners_until_it_is_shared() {
-        assert!(sees("uid:1", "uid:1") && !sees("uid:1", "uid:10") && !sees("", "uid:1"));
+        let (_temp, home) = crate::home::testing::home();
+        let session = home.session(&home.claim(None, &crate::home::testing::create(1), "uid:1").unwrap().id);
+        let spec = session.spec().unwrap();
+        let may = |who| may(who, &spec, &session);
+        assert_eq!((may("uid:1"), may("uid:10"), may("")), (Some(Scope::Admin), None, None));
+        session.write_shares(&[("uid:10".to_owned(), Scope::Observe)].into()).unwrap();
+        assert_eq!((may("uid:1"), may("uid:10"), may("uid:100")), (Some(Scope::Admin), Some(Scope::Observe), None));
     }
 }

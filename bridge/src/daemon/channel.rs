@@ -111,7 +111,9 @@ impl Channel {
     async fn reach(&self, open: Open) -> Result<(Stream, Opened), ErrorReply> {
         let Daemon { home, spawn, .. } = &*self.daemon;
         let mut reached = Box::pin(router::ensure(home, &open, &self.who.principal, spawn)).await?;
-        let on_behalf = OnBehalf { principal: self.who.principal.clone(), scope: self.who.scope };
+        // Who asks for less than it may have gets less: an old supervisor, which knows nothing of such a wish, is told so too.
+        let scope = self.who.scope.min(open.scope.unwrap_or(self.who.scope));
+        let on_behalf = OnBehalf { principal: self.who.principal.clone(), scope };
         let entry = Entry { channel: self.number, max_frame: self.max_frame, on_behalf: Some(on_behalf) };
         router::enter(&mut reached, &entry).await?;
         let opened =

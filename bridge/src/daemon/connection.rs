@@ -10,7 +10,7 @@ use crate::tasks::{Stopping, TaskKind, Tasks};
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Header;
 use rialto_protocol::message::{Goaway, Hello, Listing, Open, Welcome};
-use rialto_protocol::{Code, ErrorReply, Message, codec, kind, limits, version};
+use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, kind, limits, version};
 use rialto_transports::{Peer, Stream};
 use std::collections::HashMap;
 use std::io;
@@ -229,11 +229,9 @@ impl Connection<'_> {
     async fn carry(&mut self, header: Header, reader: &mut Reader) -> Result<(), End> {
         let channel = header.channel;
         let name = kind::name(header.kind).unwrap_or("this message");
-        let refusal = if !auth::permits(self.who.scope, header.kind) {
-            let text =
-                format!("{name} needs more than the scope {}, which is what {} has here", self.who.scope, self.who.principal);
-            Some((Code::Forbidden, text))
-        } else if matches!(name, "hello" | "welcome" | "open" | "opened") {
+        // Whether its sender may ask for this is the session's to say: its rules know what is shared, and by reading the body they
+        // can name the request that they refuse. We have told its supervisor the most that this connection may.
+        let refusal = if matches!(name, "hello" | "welcome" | "open" | "opened") {
             // What a supervisor is told about who speaks is for us alone to say.
             Some((Code::WrongState, format!("{name} belongs on channel 0, not on channel {channel}")))
         } else if !self.channels.contains_key(&channel) {
@@ -289,8 +287,13 @@ impl Connection<'_> {
         }
     }
 
-    async fn open(&mut self, open: Open) -> Result<(), End> {
+    async fn open(&mut self, mut open: Open) -> Result<(), End> {
         let (re, channel) = (open.re, open.channel);
+        let may_create = auth::may_create(&self.who) && open.scope.is_none_or(|scope| scope >= Scope::Eval);
+        if !may_create && !open.session.is_empty() {
+            // "Make it where it is not there": what is there can be opened all the same.
+            open.create = open.create.filter(|create| create.must_be_new);
+        }
         if self.channels.len() >= limits::MAX_CHANNELS {
             self.channels.retain(|_, to| !to.is_closed());
         }
@@ -298,8 +301,9 @@ impl Connection<'_> {
             Some((Code::WrongState, format!("channel {channel} is taken; open another")))
         } else if self.channels.len() >= limits::MAX_CHANNELS {
             Some((Code::TooBusy, format!("a connection has at most {} channels; close one", limits::MAX_CHANNELS)))
-        } else if open.create.is_some() && !auth::may_create(&self.who) {
-            Some((Code::Forbidden, format!("to create a session needs more than the scope {}", self.who.scope)))
+        } else if open.create.is_some() && !may_create {
+            let text = format!("{} may not make a session here; `rialto` without --at makes one of your own", self.who.principal);
+            Some((Code::Forbidden, text))
         } else {
             None
         };

@@ -74,6 +74,7 @@ impl Home {
             created_by: create.id,
             ends_when_done: create.ends_when_done,
             remove_at_end: create.remove_at_end,
+            cull_after_ms: create.cull_after_ms,
         };
         self.build(&spec, &request)?;
         Ok(Claimed { id, created: true })

@@ -16,6 +16,7 @@
 //! async callers inside [`crate::tasks::blocking`].
 
 mod claim;
+pub mod door;
 mod error;
 pub mod leftover;
 pub(crate) mod lock;
@@ -198,6 +199,7 @@ pub(crate) mod testing {
             must_be_new: false,
             ends_when_done: false,
             remove_at_end: false,
+            cull_after_ms: None,
         }
     }
 

@@ -53,6 +53,39 @@ pub(crate) fn check(path: &Path) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// Makes a folder of ours that others may enter and look into, and checks that they can do no more.
+pub(crate) fn open_folder(path: &Path) -> Result<(), HomeError> {
+    match DirBuilder::new().mode(0o755).create(path) {
+        Ok(()) => {}
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(why) => return Err(HomeError::io("make the folder", path)(why)),
+    }
+    only_writes(path, uid())?;
+    // The umask of whoever started us may have taken away what this folder is for.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(path, mode).map_err(HomeError::io("open the folder", path))
+}
+
+/// A folder, not a link to one, in which that user alone can put anything.
+pub(crate) fn only_writes(path: &Path, owner: u32) -> Result<(), HomeError> {
+    let meta = std::fs::symlink_metadata(path).map_err(HomeError::io("look at", path))?;
+    let wrong = |why: String, next: &str| Err(HomeError::NotOurs { path: path.to_owned(), why, next: next.to_owned() });
+    if !meta.is_dir() {
+        return wrong("is not a folder".into(), "somebody put something else in its place; have an administrator look at it");
+    }
+    if meta.uid() != owner {
+        let why = format!("belongs to user {}, and should be user {owner}'s", meta.uid());
+        return wrong(why, "somebody else made it; have it removed by its owner or an administrator");
+    }
+    if meta.mode() & 0o022 != 0 {
+        return wrong(
+            format!("can be written to by others (mode {:o})", meta.mode() & 0o7777),
+            "its owner must close it: chmod 755",
+        );
+    }
+    Ok(())
+}
+
 /// Opens a file of ours to lock it, making it where it is missing. A link in its place is refused.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(NOFOLLOW).open(path)
@@ -123,6 +156,22 @@ mod tests {
         assert!(said(&file).contains("is not a folder"), "{}", said(&file));
         std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(0o750)).unwrap();
         assert!(said(&ours).contains("mode 750") && said(&ours).contains("chmod 700"), "{}", said(&ours));
+    }
+
+    #[test]
+    fn a_folder_for_others_to_enter_is_written_by_its_owner_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let door = temp.path().join("door");
+        open_folder(&door).unwrap();
+        open_folder(&door).unwrap();
+        assert_eq!(std::fs::metadata(&door).unwrap().mode() & 0o7777, 0o755);
+        only_writes(&door, uid()).unwrap();
+        assert!(only_writes(&door, uid() + 1).unwrap_err().to_string().contains("should be user"));
+        std::fs::set_permissions(&door, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(open_folder(&door).unwrap_err().to_string().contains("chmod 755"));
+        let link = temp.path().join("link");
+        symlink(temp.path(), &link).unwrap();
+        assert!(open_folder(&link).is_err(), "what is a link could lead anywhere");
     }
 
     #[test]

@@ -12,15 +12,25 @@ impl Home {
     /// # Errors
     /// [`HomeError::Unknown`], [`HomeError::Ambiguous`].
     pub fn resolve(&self, text: &str) -> Result<SessionId, HomeError> {
-        if let Some(id) = self.exactly(text)? {
+        self.resolve_among(text, &|_| true)
+    }
+
+    /// The same among the sessions that `sees` lets through: for everybody else the others are not there, not even as a reason
+    /// why a beginning is ambiguous.
+    pub(crate) fn resolve_among(&self, text: &str, sees: &dyn Fn(&SessionId) -> bool) -> Result<SessionId, HomeError> {
+        if let Some(id) = self.exactly(text)?.filter(sees) {
             return Ok(id);
         }
         let unknown = || HomeError::Unknown(text.chars().take(80).collect());
         if text.len() < LEAST || text.len() >= SessionId::LETTERS {
             return Err(unknown());
         }
-        let fits: Vec<SessionId> =
-            self.sessions()?.into_iter().map(|session| session.id().clone()).filter(|id| id.as_str().starts_with(text)).collect();
+        let fits: Vec<SessionId> = self
+            .sessions()?
+            .into_iter()
+            .map(|session| session.id().clone())
+            .filter(|id| id.as_str().starts_with(text) && sees(id))
+            .collect();
         match fits.as_slice() {
             [] => Err(unknown()),
             [one] => Ok(one.clone()),

@@ -1,9 +1,10 @@
 //! One session's folder: which file is what.
 
 use super::{HomeError, Lock, lock, ours};
-use rialto_protocol::{RequestId, SessionId, SessionName};
+use rialto_protocol::{RequestId, Scope, SessionId, SessionName};
 use rialto_transports::unix::MAX_PATH;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A `session.json` is a few hundred bytes; the longest path and name fit many times.
@@ -38,6 +39,9 @@ pub struct Spec {
     /// Delete the journal at that end.
     #[serde(default)]
     pub remove_at_end: bool,
+    /// End after so long without use. Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cull_after_ms: Option<u64>,
 }
 
 /// The folder of one session.
@@ -156,6 +160,28 @@ impl SessionHome {
     /// Where the file cannot be written.
     pub fn mark_ended(&self) -> Result<(), HomeError> {
         ours::write(&self.dir.join("ended"), "")
+    }
+
+    /// Whom its supervisor says it is shared with: so that it can be listed, and found, for others while no supervisor lives.
+    /// Who really comes in is decided by the supervisor, from its journal. What cannot be read is shared with nobody.
+    #[must_use]
+    pub fn shares(&self) -> BTreeMap<String, Scope> {
+        let text = ours::read(&self.dir.join("shares.json"), MAX_SPEC).ok().flatten().unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Says whom it is shared with.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write_shares(&self, shares: &BTreeMap<String, Scope>) -> Result<(), HomeError> {
+        let path = self.dir.join("shares.json");
+        if shares.is_empty() {
+            return ours::remove(&path);
+        }
+        let text =
+            serde_json::to_string(shares).map_err(|why| HomeError::Corrupt { path: path.clone(), why: why.to_string() })?;
+        ours::write(&path, &text)
     }
 
     /// Whether it has ended.

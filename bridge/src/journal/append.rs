@@ -220,6 +220,8 @@ const fn eval_of(event: &Event) -> EvalNumber {
         | Event::LifeEnded(_)
         | Event::InterruptNoted(_)
         | Event::SessionEnded(_)
+        | Event::Shared(_)
+        | Event::Unshared(_)
         | Event::Unknown(_) => 0,
     }
 }

@@ -81,10 +81,12 @@ impl Facts {
             Event::Answered(e) => self.request(Some(e.id), seq),
             Event::Interrupting(e) => self.request(Some(e.id), seq),
             Event::Redacted(e) => self.request(Some(e.id), seq),
+            Event::Shared(e) => self.request(Some(e.id), seq),
+            Event::Unshared(e) => self.request(Some(e.id), seq),
+            Event::LifeStarted(e) => self.request(e.id, seq),
             Event::LifeEnded(e) => self.request(e.id, seq),
             Event::SessionEnded(e) => self.request(e.id, seq),
             Event::EpochStarted(_)
-            | Event::LifeStarted(_)
             | Event::Started(_)
             | Event::Output(_)
             | Event::Display(_)

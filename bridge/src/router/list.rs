@@ -52,9 +52,7 @@ fn rows(home: &Home, who: &str) -> Result<(Vec<Listed>, Vec<SessionHome>), HomeE
                 continue;
             }
         };
-        if !auth::sees(who, &spec.owner) {
-            continue;
-        }
+        let Some(scope) = auth::may(who, &spec, &session) else { continue };
         let lives = session.lives()?;
         let state = match (lives, session.ended()) {
             (true, _) => "unresponsive",
@@ -70,6 +68,9 @@ fn rows(home: &Home, who: &str) -> Result<(Vec<Listed>, Vec<SessionHome>), HomeE
             cwd: spec.cwd,
             status: None,
             bytes: session.bytes(),
+            owner: spec.owner,
+            scope: Some(scope),
+            memory: None,
         });
         if lives {
             living.push(session);

@@ -115,16 +115,28 @@ impl Found {
 
 fn find(home: &Home, open: &Open, who: &str) -> Result<Found, HomeError> {
     let Claimed { id, created } = match &open.create {
-        None => Claimed { id: home.resolve(&open.session)?, created: false },
+        None => Claimed { id: resolve(home, &open.session, who)?, created: false },
         Some(create) => claim(home, &open.session, create, who)?,
     };
     let session = home.session(&id);
     let spec = session.spec()?;
-    if auth::sees(who, &spec.owner) {
+    if auth::may(who, &spec, &session).is_some() {
         Ok(Found { session, spec, created })
     } else {
         Err(HomeError::Unknown(open.session.clone()))
     }
+}
+
+/// Among the sessions that are there for this principal.
+fn resolve(home: &Home, text: &str, who: &str) -> Result<SessionId, HomeError> {
+    if who == auth::ourselves() {
+        return home.resolve(text);
+    }
+    let sees = |id: &SessionId| {
+        let session = home.session(id);
+        session.spec().is_ok_and(|spec| auth::may(who, &spec, &session).is_some())
+    };
+    home.resolve_among(text, &sees)
 }
 
 fn claim(home: &Home, text: &str, create: &Create, who: &str) -> Result<Claimed, HomeError> {

@@ -6,9 +6,10 @@ use super::outbox::Outbox;
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::ids::SessionId;
-use rialto_protocol::message::{Greet, Hello, Opened, Welcome};
+use rialto_protocol::message::{Close, Greet, Hello, Opened, Welcome};
 use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, limits, version};
-use rialto_session::ConnId;
+use rialto_session::share::not_there;
+use rialto_session::{Access, ConnId};
 use rialto_transports::quiet::QuietStream;
 use std::collections::BTreeMap;
 use std::io;
@@ -29,6 +30,8 @@ pub(super) struct Door {
     pub(super) name: Option<rialto_protocol::SessionName>,
     pub(super) cookie: Vec<u8>,
     pub(super) uid: u32,
+    /// Who may come in; as the rules last said.
+    pub(super) access: Access,
 }
 
 /// What came in over a connection.
@@ -36,7 +39,7 @@ pub(super) struct Door {
 #[expect(clippy::large_enum_variant, reason = "a message is the frequent case; boxing it would cost each eval an allocation")]
 pub(super) enum Heard {
     /// A channel greets: it becomes a client of the session.
-    Greet { channel: u16, conn: ConnId, greet: Greet },
+    Greet { channel: u16, conn: ConnId, greet: Greet, scope: Scope },
     /// A client's message.
     Message { conn: ConnId, message: Message },
     /// A client's channel is closed.
@@ -52,8 +55,8 @@ pub(super) struct Connection {
     pub(super) max_frame: u32,
     /// Who it is, once the hello has shown it.
     pub(super) who: Option<(String, Scope)>,
-    /// Channels that are open; those that greeted have a number.
-    channels: BTreeMap<u16, Option<ConnId>>,
+    /// Channels that are open; those that greeted have a number. And the most that each was opened for.
+    channels: BTreeMap<u16, (Option<ConnId>, Scope)>,
     /// It is to be closed once what is on its way out is written.
     pub(super) closing: bool,
     /// There is more to hear of what was read.
@@ -82,7 +85,7 @@ impl Connection {
 
     /// The session's numbers of the channels on this connection.
     pub(super) fn members(&self) -> impl Iterator<Item = ConnId> + '_ {
-        self.channels.values().filter_map(|conn| *conn)
+        self.channels.values().filter_map(|(conn, _)| *conn)
     }
 
     /// Reads once. `Ready(Ok(0))` is the end.
@@ -174,24 +177,24 @@ impl Connection {
             (0, other) => self.wrong(0, &other, "means nothing on channel 0 of a supervisor"),
             (_, Message::Close(_)) => {
                 self.assembler.forget(channel);
-                if let Some(Some(conn)) = self.channels.remove(&channel) {
+                if let Some((Some(conn), _)) = self.channels.remove(&channel) {
                     heard.push(Heard::Closed { conn });
                 }
                 self.say(channel, &Message::Closed(Default::default()));
             }
             (_, message) => match (self.channels.get(&channel), message) {
                 (None, other) => self.wrong(channel, &other, "came on a channel that is not open"),
-                (Some(None), Message::Greet(greet)) => match version::negotiate(greet.min, greet.max) {
+                (Some((None, scope)), Message::Greet(greet)) => match version::negotiate(greet.min, greet.max) {
                     Ok(_) => {
-                        let conn = *next;
+                        let (conn, scope) = (*next, *scope);
                         *next += 1;
-                        self.channels.insert(channel, Some(conn));
-                        heard.push(Heard::Greet { channel, conn, greet });
+                        self.channels.insert(channel, (Some(conn), scope));
+                        heard.push(Heard::Greet { channel, conn, greet, scope });
                     }
                     Err(e) => self.error(channel, ErrorReply::new(0, Code::NoCommonContract, e.to_string())),
                 },
-                (Some(None), other) => self.wrong(channel, &other, "came before greet, the first message of a channel"),
-                (Some(Some(conn)), message) => heard.push(Heard::Message { conn: *conn, message }),
+                (Some((None, _)), other) => self.wrong(channel, &other, "came before greet, the first message of a channel"),
+                (Some((Some(conn), _)), message) => heard.push(Heard::Message { conn: *conn, message }),
             },
         }
     }
@@ -232,7 +235,12 @@ impl Connection {
 
     fn open(&mut self, open: &rialto_protocol::message::Open, door: &Door) {
         let ours = open.session == door.session.as_str() || door.name.as_ref().is_some_and(|n| n.as_str() == open.session);
-        let refusal = if !ours {
+        let (principal, most) = self.who.clone().unwrap_or_default();
+        let may = door.access.on_channel(&principal, most.min(open.scope.unwrap_or(most)));
+        let refusal = if may.is_none() {
+            let ErrorReply { text, .. } = not_there();
+            Some((Code::UnknownSession, text))
+        } else if !ours {
             Some((
                 Code::SessionGone,
                 format!("session {:?} is not here; this supervisor keeps {}", short(&open.session), door.session),
@@ -247,22 +255,30 @@ impl Connection {
         if let Some((code, text)) = refusal {
             return self.error(0, ErrorReply::new(open.re, code, text));
         }
-        self.channels.insert(open.channel, None);
+        // What the session allows may change; what was asked for may not.
+        self.channels.insert(open.channel, (None, most.min(open.scope.unwrap_or(most))));
         let (session, name) = (door.session.clone(), door.name.clone());
         self.say(0, &Message::Opened(Opened { re: open.re, channel: open.channel, session, name, created: false }));
     }
 
     /// The session has as many clients as it takes. What was pipelined behind the greeting finds nobody.
-    pub(super) fn turn_away(&mut self, channel: u16) {
-        self.channels.remove(&channel);
+    pub(super) fn no_seat(&mut self, channel: u16) {
         let text = format!("{} clients are attached, the most a session has; try again when one has left", limits::MAX_CLIENTS);
-        self.error(channel, ErrorReply::new(0, Code::TooBusy, text));
-        self.say(channel, &Message::Closed(Default::default()));
+        self.turn_away(channel, ErrorReply::new(0, Code::TooBusy, text));
+    }
+
+    /// Closes one channel and says why.
+    pub(super) fn turn_away(&mut self, channel: u16, why: ErrorReply) {
+        self.channels.remove(&channel);
+        self.assembler.forget(channel);
+        let reason = why.text.clone();
+        self.error(channel, why);
+        self.say(channel, &Message::Closed(Close { reason }));
     }
 
     /// Says something to one of its channels, by the session's number of it.
     pub(super) fn say_to(&mut self, conn: ConnId, message: &Message) {
-        let channel = self.channels.iter().find(|(_, c)| **c == Some(conn)).map(|(channel, _)| *channel);
+        let channel = self.channels.iter().find(|(_, (c, _))| *c == Some(conn)).map(|(channel, _)| *channel);
         if let Some(channel) = channel {
             self.say(channel, message);
         }

@@ -13,8 +13,8 @@ use super::{Ending, Fatal};
 use crate::journal::Journal;
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
-use rialto_protocol::{Life, Message, Seq};
-use rialto_session::{ConnId, Input, Output, Session};
+use rialto_protocol::{ErrorReply, Life, Message, Seq};
+use rialto_session::{Access, ConnId, Input, Output, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -37,6 +37,8 @@ pub(crate) struct Driver {
     pub(super) budget: u64,
     /// Where the kernel's process is noted down, for whoever must clean up after us.
     pub(super) note_kernel: Box<dyn FnMut(u32)>,
+    /// Where it is noted down whom the session is shared with, for whoever lists sessions.
+    pub(super) note_shares: Box<dyn FnMut(&Access)>,
     /// Finds the place of the socket anew and listens there: the folder may have gone, or another one have become the right one.
     pub(super) bind_again: Box<dyn FnMut() -> Result<UnixListener, Fatal>>,
     pub(super) listener: UnixListener,
@@ -152,6 +154,11 @@ impl Driver {
                         self.reply(conn, &message);
                     }
                 }
+                Output::Access(access) => {
+                    (self.note_shares)(&access);
+                    self.door.access = access;
+                }
+                Output::TurnAway(conn, why) => self.turn_away(conn, why),
                 Output::SetTimer(timer, at_us) => self.alarms.set(Alarm::Session(timer), at_us),
                 Output::ClearTimer(timer) => self.alarms.clear(Alarm::Session(timer)),
                 Output::Exit { ended } => self.ending = Some(Ending { ended }),
@@ -188,6 +195,15 @@ impl Driver {
                 connection.say(channel, message);
             }
             _ => connection.say(channel, message),
+        }
+    }
+
+    fn turn_away(&mut self, conn: ConnId, why: ErrorReply) {
+        self.sending.remove(&conn);
+        if let Some((slot, channel)) = self.members.remove(&conn)
+            && let Some(connection) = self.connections.get_mut(&slot)
+        {
+            connection.turn_away(channel, why);
         }
     }
 

@@ -135,11 +135,11 @@ impl Driver {
                     for heard in heard.drain(..) {
                         match heard {
                             Heard::Greet { channel, .. } if self.members.len() >= limits::MAX_CLIENTS => {
-                                connection.turn_away(channel);
+                                connection.no_seat(channel);
                             }
-                            Heard::Greet { channel, conn, greet } => {
+                            Heard::Greet { channel, conn, greet, scope } => {
                                 self.members.insert(conn, (*slot, channel));
-                                let (principal, scope) = connection.who.clone().unwrap_or_default();
+                                let (principal, _) = connection.who.clone().unwrap_or_default();
                                 let label = greet.label.chars().take(limits::MAX_LABEL).collect();
                                 let who = Who { principal, client: Some(greet.client), label };
                                 self.inputs.push_back(Input::Joined { conn, who, scope });

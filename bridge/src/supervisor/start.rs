@@ -11,7 +11,7 @@ use crate::journal::{Journal, JournalError};
 use rialto_protocol::event::Created;
 use rialto_protocol::kernel::Launch;
 use rialto_protocol::{Who, version};
-use rialto_session::{Input, Session};
+use rialto_session::{Access, Input, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -57,10 +57,12 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
             name: spec.name.clone(),
             cookie: place.cookie()?.into_bytes(),
             uid: nix::unistd::geteuid().as_raw(),
+            access: Access::default(),
         },
         launch,
         budget: budget(),
         note_kernel,
+        note_shares: note_shares(&place),
         bind_again: bind_again(dir),
         listener,
         terminate,
@@ -125,6 +127,9 @@ impl Driver {
             self.session.begin_epoch(self.clock.now(), epoch, Some(created(spec)), &mut out);
             self.take(out);
         }
+        // A predecessor may have died between recording a share and noting it down.
+        self.door.access = self.session.access().clone();
+        (self.note_shares)(&self.door.access);
         self.inputs.push_front(Input::Up { kernel });
         Ok(())
     }
@@ -140,6 +145,7 @@ fn created(spec: &Spec) -> Created {
         id: spec.created_by,
         ends_when_done: spec.ends_when_done,
         contract: version::MAX_CONTRACT,
+        cull_after_ms: spec.cull_after_ms,
     }
 }
 
@@ -155,6 +161,18 @@ fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {
     Box::new(move |pid| {
         if let Err(e) = home::leftover::note(&place, pid) {
             tracing::warn!(error = %e, "the kernel's process could not be noted down");
+        }
+    })
+}
+
+fn note_shares(place: &SessionHome) -> Box<dyn FnMut(&Access)> {
+    let place = place.clone();
+    Box::new(move |access| {
+        // Written only where it says something else: most sessions are never shared.
+        if place.shares() != access.shares
+            && let Err(e) = place.write_shares(&access.shares)
+        {
+            tracing::warn!(error = %e, "whom the session is shared with could not be noted down; nobody comes in by that");
         }
     })
 }

@@ -20,6 +20,7 @@ fn session(journal: &mut Journal) {
             id,
             ends_when_done: false,
             contract: 1,
+            cull_after_ms: None,
         }),
     );
     put(journal, Event::EpochStarted(EpochStarted { epoch: 1 }));

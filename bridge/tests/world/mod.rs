@@ -160,6 +160,9 @@ impl Fake {
             cwd: String::new(),
             stalled: None,
             pid: 0,
+            shares: Vec::new(),
+            scope: None,
+            cull_after_ms: None,
         }
     }
 }
@@ -239,7 +242,7 @@ pub(crate) fn hello() -> Message {
 }
 
 pub(crate) fn open(channel: u16) -> Message {
-    Message::Open(Open { re: u32::from(channel), channel, session: "work".into(), create: None })
+    Message::Open(Open { re: u32::from(channel), channel, session: "work".into(), create: None, scope: None })
 }
 
 impl World {
@@ -288,5 +291,6 @@ pub(crate) fn create(id: u8) -> Create {
         must_be_new: false,
         ends_when_done: false,
         remove_at_end: false,
+        cull_after_ms: None,
     }
 }

@@ -118,8 +118,11 @@ impl<W: Write> Transcript<W> {
             Event::Redacted(e) => self.timed(wall_ms, &format!("the text of #{} was removed by {}", e.n, who(&e.by))),
             Event::SessionEnded(e) => {
                 let by = e.by.as_ref().map(|by| format!(", by {}", who(by))).unwrap_or_default();
-                self.timed(wall_ms, &format!("the session ended{by}"))
+                let why = e.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                self.timed(wall_ms, &format!("the session ended{by}{why}"))
             }
+            Event::Shared(e) => self.timed(wall_ms, &format!("shared with {} (scope {}) by {}", e.with, e.scope, who(&e.by))),
+            Event::Unshared(e) => self.timed(wall_ms, &format!("no longer shared with {}, by {}", e.with, who(&e.by))),
             Event::Unknown(kind) => self.note(&format!("(event {}: of a newer kind, {kind:#04x})", record.seq)),
         }
     }

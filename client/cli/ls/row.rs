@@ -121,6 +121,9 @@ mod tests {
             cwd: "/home/u/app".into(),
             status: None,
             bytes: 0,
+            owner: String::new(),
+            scope: None,
+            memory: None,
         }
     }
 

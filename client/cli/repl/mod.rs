@@ -53,11 +53,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure> {
+    if let (true, Some(session)) = (args.observe, &args.session) {
+        return crate::attach::observe(place, session).await;
+    }
     let place = Place::of(place)?;
     let known = |name: &str| place.home().is_none_or(|home| home.resolve(name).is_ok());
     let is_kernel = |name: &str| rialto_kernels::known().iter().any(|k| k.name == name);
     let kernel = args.kernel.as_deref();
-    let mut open = target::wanted(args.session.as_deref(), kernel, args.new, args.python.as_deref(), &known, &is_kernel)?;
+    let mut open =
+        target::wanted(args.session.as_deref(), kernel, args.new, args.python.as_deref(), &args.life, &known, &is_kernel)?;
     // An id, or the beginning of one, names what is there and never makes anything.
     if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
         open.create = open.create.filter(|_| place.home().is_none());

@@ -110,7 +110,7 @@ fn complete(kind: &str, map: &mut Map<String, Value>, track: &mut Track) -> Resu
     if kind == "submit" && missing(map, "eval") {
         map.insert("eval".to_owned(), rialto_client::eval_id()?.to_string().into());
     }
-    if matches!(kind, "interrupt" | "input" | "restart" | "kill" | "redact") && missing(map, "id") {
+    if matches!(kind, "interrupt" | "input" | "restart" | "kill" | "redact" | "share" | "unshare") && missing(map, "id") {
         map.insert("id".to_owned(), rialto_client::request_id()?.to_string().into());
     }
     Ok(())

@@ -139,7 +139,7 @@ impl Core {
         self.counters
     }
 
-    /// Takes a request: submit, interrupt, input, restart, kill and redact stay until they are answered, over any number
+    /// Takes a request: submit, interrupt, input, restart, kill, redact, share and unshare stay until they are answered, over any number
     /// of links; questions about code and state go down with their link. The library sets `re`.
     ///
     /// # Errors
@@ -212,7 +212,7 @@ impl Core {
 
     fn wanted(&self) -> Open {
         let mut open = match &self.bound {
-            Some(id) => Open { session: id.to_string(), ..Open::default() },
+            Some(id) => Open { session: id.to_string(), scope: self.open.scope, ..Open::default() },
             None => self.open.clone(),
         };
         open.channel = CHANNEL;

@@ -275,7 +275,14 @@ impl Outbox {
 const fn is_kept(message: &Message) -> Option<bool> {
     use Message as M;
     match message {
-        M::Submit(_) | M::Interrupt(_) | M::Input(_) | M::Restart(_) | M::Kill(_) | M::Redact(_) => Some(true),
+        M::Submit(_)
+        | M::Interrupt(_)
+        | M::Input(_)
+        | M::Restart(_)
+        | M::Kill(_)
+        | M::Redact(_)
+        | M::Share(_)
+        | M::Unshare(_) => Some(true),
         M::Complete(_) | M::Inspect(_) | M::IsComplete(_) | M::GetStatus(_) | M::GetEval(_) => Some(false),
         _ => None,
     }
@@ -286,7 +293,7 @@ type Id = (bool, [u8; 16]);
 
 /// Whether it matters what came before it.
 const fn has_order(message: &Message) -> bool {
-    matches!(message, Message::Submit(_) | Message::Restart(_) | Message::Redact(_))
+    matches!(message, Message::Submit(_) | Message::Restart(_) | Message::Redact(_) | Message::Share(_) | Message::Unshare(_))
 }
 
 fn id(message: &Message) -> Option<Id> {
@@ -296,6 +303,8 @@ fn id(message: &Message) -> Option<Id> {
         Message::Input(m) => Some((false, m.id.0)),
         Message::Restart(m) | Message::Kill(m) => Some((false, m.id.0)),
         Message::Redact(m) => Some((false, m.id.0)),
+        Message::Share(m) => Some((false, m.id.0)),
+        Message::Unshare(m) => Some((false, m.id.0)),
         _ => None,
     }
 }
@@ -307,6 +316,8 @@ const fn set_re(message: &mut Message, number: u32) {
         Message::Input(m) => m.re = number,
         Message::Restart(m) | Message::Kill(m) => m.re = number,
         Message::Redact(m) => m.re = number,
+        Message::Share(m) => m.re = number,
+        Message::Unshare(m) => m.re = number,
         Message::Complete(m) | Message::Inspect(m) | Message::IsComplete(m) => m.re = number,
         Message::GetStatus(m) => m.re = number,
         Message::GetEval(m) => m.re = number,
@@ -346,7 +357,7 @@ pub(crate) const fn fits(request: &Message, reply: &Message) -> bool {
         (request, reply),
         (M::Submit(_) | M::GetEval(_), M::EvalInfo(_))
             | (M::Interrupt(_), M::InterruptAnswer(_))
-            | (M::Input(_) | M::Restart(_) | M::Kill(_) | M::Redact(_), M::Carried(_))
+            | (M::Input(_) | M::Restart(_) | M::Kill(_) | M::Redact(_) | M::Share(_) | M::Unshare(_), M::Carried(_))
             | (M::Complete(_), M::Completions(_))
             | (M::Inspect(_), M::Inspected(_))
             | (M::IsComplete(_), M::Completeness(_))

@@ -5,9 +5,9 @@ use crate::incoming::Answer;
 use crate::session::Session;
 use rialto_protocol::kernel::{Completeness, Completions};
 use rialto_protocol::message::{
-    At, Escalate, EvalInfo, GetEval, Input, Interrupt, InterruptAnswer, Mutate, Plain, Redact, Status,
+    At, Escalate, EvalInfo, GetEval, Input, Interrupt, InterruptAnswer, Mutate, Plain, Redact, Share, Status, Unshare,
 };
-use rialto_protocol::{Bundle, Bytes, Code, ErrorReply, EvalId, Life, Message, Seq};
+use rialto_protocol::{Bundle, Bytes, Code, ErrorReply, EvalId, Life, Message, Scope, Seq};
 
 /// Takes the one kind of reply that fits; the core lets no other through.
 macro_rules! expect {
@@ -118,6 +118,24 @@ impl Session {
     /// As [`Session::request`].
     pub async fn redact(&mut self, eval: EvalId) -> Result<Seq, ErrorReply> {
         let message = Message::Redact(Redact { re: 0, id: ids::request_id()?, eval });
+        expect!(self.request(message).await, Carried(carried) => carried.seq)
+    }
+
+    /// Lets another principal in, as far as `scope`. Only the owner may.
+    ///
+    /// # Errors
+    /// As [`Session::request`].
+    pub async fn share(&mut self, with: &str, scope: Scope) -> Result<Seq, ErrorReply> {
+        let message = Message::Share(Share { re: 0, id: ids::request_id()?, with: with.to_owned(), scope });
+        expect!(self.request(message).await, Carried(carried) => carried.seq)
+    }
+
+    /// Takes that back: channels of that principal are closed at once.
+    ///
+    /// # Errors
+    /// As [`Session::request`]; `wrong_state` where nothing was shared with it.
+    pub async fn unshare(&mut self, with: &str) -> Result<Seq, ErrorReply> {
+        let message = Message::Unshare(Unshare { re: 0, id: ids::request_id()?, with: with.to_owned() });
         expect!(self.request(message).await, Carried(carried) => carried.seq)
     }
 }

@@ -157,8 +157,8 @@ structs! {
     Welcome { contract features max_frame app role principal scope }
     Goaway { reason retry_after_ms }
     ErrorReply { re code name text retryable after_ms }
-    Open { re channel session create }
-    Create { id kernel session program cwd env must_be_new ends_when_done remove_at_end }
+    Open { re channel session create scope }
+    Create { id kernel session program cwd env must_be_new ends_when_done remove_at_end cull_after_ms }
     Opened { re channel session name created }
     Close { reason }
     Greet { min max features client label }
@@ -176,9 +176,11 @@ structs! {
     Inspected { re data }
     CompletenessReply { re completeness }
     Status { re session name state kernel info epoch head life running running_eval running_ms queued evals clients owner created_ms
-        cwd stalled pid }
+        cwd stalled pid shares scope cull_after_ms }
+    Sharing { with scope }
     Listing { re sessions }
-    Listed { session name kernel state created_ms cwd status bytes }
+    Listed { session name kernel state created_ms cwd status bytes owner scope memory }
+    Memory { supervisor kernel proportional }
     Gap { from to }
     Rewound { epoch seq }
     Attach { re after tail eval credit }
@@ -190,8 +192,10 @@ structs! {
     At { re code cursor detail }
     Mutate { re id }
     Redact { re id eval }
+    Share { re id with scope }
+    Unshare { re id with }
 
-    Created { session name kernel cwd by id ends_when_done contract }
+    Created { session name kernel cwd by id ends_when_done contract cull_after_ms }
     EpochStarted { epoch }
     LifeStarted { life kernel by id }
     LifeEnded { life why death by id }
@@ -205,7 +209,9 @@ structs! {
     InterruptNoted { eval by id }
     Ended { n outcome result failure code why fresh_state by }
     Redacted { n by id }
-    SessionEnded { by id }
+    SessionEnded { by id why }
+    Shared { with scope by id }
+    Unshared { with by id }
 }
 
 /// The message of the n-th kind; every kind has its turn.
@@ -234,8 +240,8 @@ pub fn any_message(pick: u8, d: &mut Dice<'_>) -> Message {
     turn! {
         messages: Hello Welcome Goaway Error Open Opened Close Closed Greet Greeted Credit Notice Attached Detached EvalInfo
             InterruptAnswer Carried Completions Inspected Completeness Status Listing Gap Rewound Attach Detach GetStatus GetEval List
-            Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact;
+            Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact Share Unshare;
         events: Created EpochStarted LifeStarted LifeEnded Accepted Started Output Display Asked Answered Interrupting InterruptNoted
-            Ended Redacted SessionEnded
+            Ended Redacted SessionEnded Shared Unshared
     }
 }

@@ -223,6 +223,17 @@ pub fn messages() -> Vec<(&'static str, Vec<Case>)> {
         ("restart", mutate()),
         ("kill", mutate()),
         ("redact", vec![("full", json!({ "re": 4, "id": ID2, "eval": ID })), ("lean", json!({ "id": ID2, "eval": ID }))]),
+        (
+            "share",
+            vec![
+                ("full", json!({ "re": 4, "id": ID2, "with": "uid:1001", "scope": "eval" })),
+                ("lean", json!({ "id": ID2, "with": "uid:1001", "scope": "observe" })),
+            ],
+        ),
+        (
+            "unshare",
+            vec![("full", json!({ "re": 4, "id": ID2, "with": "uid:1001" })), ("lean", json!({ "id": ID2, "with": "uid:1001" }))],
+        ),
     ]
 }
 
@@ -325,6 +336,8 @@ pub fn events() -> Vec<(&'static str, Vec<Case>)> {
         ),
         ("redacted", vec![("full", json!({ "n": 12, "by": who(), "id": ID2 }))]),
         ("session_ended", vec![("full", json!({ "by": who(), "id": ID2 })), ("lean", json!({}))]),
+        ("shared", vec![("full", json!({ "with": "uid:1001", "scope": "eval", "by": who(), "id": ID2 }))]),
+        ("unshared", vec![("full", json!({ "with": "uid:1001", "by": who(), "id": ID2 }))]),
     ]
 }
 
@@ -348,7 +361,8 @@ pub fn record(name: &str, body: Value) -> Message {
     let event = event!(
         "created" Created, "epoch_started" EpochStarted, "life_started" LifeStarted, "life_ended" LifeEnded, "accepted" Accepted,
         "started" Started, "display" Display, "asked" Asked, "answered" Answered, "interrupting" Interrupting,
-        "interrupt_noted" InterruptNoted, "ended" Ended, "redacted" Redacted, "session_ended" SessionEnded
+        "interrupt_noted" InterruptNoted, "ended" Ended, "redacted" Redacted, "session_ended" SessionEnded,
+        "shared" Shared, "unshared" Unshared
     );
     Message::Event(Record { seq: 700, at: Stamp { wall_ms: 1_790_000_000_000, mono_us: 5_000_000 }, event })
 }

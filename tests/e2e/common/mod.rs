@@ -6,8 +6,8 @@ mod terminal;
 mod wait;
 mod world;
 
-pub(crate) use run::Running;
-
+pub(crate) use processes::signal;
+pub(crate) use run::{Running, Said};
 pub(crate) use terminal::Terminal;
 pub(crate) use wait::until;
 pub(crate) use world::{World, lines};

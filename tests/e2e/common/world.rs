@@ -124,6 +124,14 @@ impl World {
         until("every process of this world to end", || self.processes().is_empty().then_some(()));
     }
 
+    /// The same, but for one that is to stay.
+    #[track_caller]
+    pub(crate) fn quiet_but(&self, stays: i32) {
+        until("every other process of this world to end", || {
+            self.processes().iter().all(|found| found.pid == stays).then_some(())
+        });
+    }
+
     /// Waits for a file of the project to have something in it.
     #[track_caller]
     pub(crate) fn wait_for_file(&self, name: &str) -> String {

@@ -1,5 +1,8 @@
 //! A session in a few words: a past that is looked up by hand, three clients, and what comes out of one input.
 
+mod idle;
+mod sharing;
+
 use rialto_protocol::event::{Accepted, Created, Event, Record, Stamp, Who};
 use rialto_protocol::kernel::{Ask, Done, DoneHow, KernelCommand, KernelEvent, KernelInfo};
 use rialto_protocol::message as m;
@@ -60,6 +63,8 @@ impl Archive for Past {
             Event::LifeStarted(e) => e.id,
             Event::LifeEnded(e) => e.id,
             Event::Redacted(e) => Some(e.id),
+            Event::Shared(e) => Some(e.id),
+            Event::Unshared(e) => Some(e.id),
             Event::SessionEnded(e) => e.id,
             _ => None,
         };
@@ -89,6 +94,11 @@ pub(crate) struct Story {
 impl Story {
     /// A new session, its kernel ready.
     pub(crate) fn begin() -> Self {
+        Self::begin_with(None)
+    }
+
+    /// The same, to be culled after so long without use.
+    pub(crate) fn begin_with(cull_after_ms: Option<u64>) -> Self {
         let mut story = Self { s: Session::new(), past: Past::default(), now_us: 0 };
         let mut out = Vec::new();
         let created = Created {
@@ -96,10 +106,11 @@ impl Story {
             name: None,
             kernel: "toy".to_owned(),
             cwd: String::new(),
-            by: Who::default(),
+            by: Who { principal: "uid:1".to_owned(), ..Who::default() },
             id: RequestId([99; 16]),
             ends_when_done: false,
             contract: 1,
+            cull_after_ms,
         };
         story.s.begin_epoch(Stamp::default(), 10, Some(created), &mut out);
         story.keep(&out);
@@ -140,6 +151,10 @@ impl Story {
 
     fn keep(&mut self, out: &[Output]) {
         self.past.0.extend(out.iter().filter_map(|o| if let Output::Record(r, _) = o { Some(r.clone()) } else { None }));
+    }
+
+    pub(crate) fn passes(&mut self, ms: u64) {
+        self.now_us += ms * 1_000;
     }
 
     pub(crate) fn happens(&mut self, input: Input) -> Vec<Output> {
@@ -190,6 +205,14 @@ pub(crate) const fn interrupt(re: u32, id: u8, eval: u8) -> Message {
 
 pub(crate) const fn mutate(re: u32, id: u8) -> m::Mutate {
     m::Mutate { re, id: RequestId([id; 16]) }
+}
+
+pub(crate) fn share(id: u8, with: &str, scope: Scope) -> Message {
+    Message::Share(m::Share { re: u32::from(id), id: RequestId([id; 16]), with: with.to_owned(), scope })
+}
+
+pub(crate) fn unshare(id: u8, with: &str) -> Message {
+    Message::Unshare(m::Unshare { re: u32::from(id), id: RequestId([id; 16]), with: with.to_owned() })
 }
 
 pub(crate) fn answer(id: u8, ask: u64, text: &str) -> Message {

@@ -257,7 +257,7 @@ impl Bridge {
                 self.once(re, i.id, Event::Answered(Answered { n: 1, ask: i.ask, by, id: i.id, len: 0, data: None, eof: false }))
             }
             Message::Redact(r) => self.once(re, r.id, Event::Redacted(Redacted { n: 1, by: Who::default(), id: r.id })),
-            Message::Kill(k) => self.once(re, k.id, Event::SessionEnded(SessionEnded { by: None, id: Some(k.id) })),
+            Message::Kill(k) => self.once(re, k.id, Event::SessionEnded(SessionEnded { by: None, id: Some(k.id), why: None })),
             Message::Restart(r) => self.once(re, r.id, Event::Redacted(Redacted { n: 0, by: Who::default(), id: r.id })),
             Message::GetEval(g) => {
                 let known = g.eval.and_then(|id| Some((id, self.evals.get(&id)?)));

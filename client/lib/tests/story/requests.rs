@@ -189,7 +189,7 @@ fn a_kill_is_answered_by_the_end_it_made() {
     world.bridge.mute = true;
     world.run();
     let id = Some(request_id(1));
-    world.bridge.record(Event::SessionEnded(rialto_client::protocol::event::SessionEnded { by: None, id }));
+    world.bridge.record(Event::SessionEnded(rialto_client::protocol::event::SessionEnded { by: None, id, why: None }));
     world.run();
     assert!(matches!(&world.answers()[..], [(t, Ok(Message::Carried(c)))] if *t == ticket && c.seq == 1));
     world.cut();
