@@ -38,6 +38,22 @@ fn lines_above_can_be_mended() {
 }
 
 #[test]
+fn backspace_takes_one_step_of_the_indent() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line("def f(n):");
+    t.type_line("for _ in range(n):");
+    t.type_line("n += 1");
+    t.shows(&["...         n += 1", "..."]);
+    t.keys(&["BSpace"]);
+    t.type_line("return n");
+    t.shows(&["...         n += 1", "...     return n", "..."]);
+    t.keys(&["Enter"]);
+    t.type_line("f(2)");
+    t.shows(&[">>> f(2)", "4", ">>>"]);
+}
+
+#[test]
 fn the_lines_of_an_entry_stand_below_one_another() {
     let world = World::new();
     let t = prompt(&world);

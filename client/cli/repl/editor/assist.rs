@@ -64,6 +64,10 @@ impl Completer for Assist {
         let (code, cursor) = marks::take_at(line, pos);
         let before = code.get(..cursor).unwrap_or_default();
         let line_before = before.rsplit('\n').next().unwrap_or_default();
+        if let Some(spaces) = self.state.take_indent() {
+            let text = " ".repeat(spaces);
+            return Ok((pos.saturating_sub(line_before.len()), vec![Possible { listed: text.clone(), text }]));
+        }
         // Tab where a line begins indents.
         if line_before.trim().is_empty() {
             let text = " ".repeat(STEP - line_before.len() % STEP);

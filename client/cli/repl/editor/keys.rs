@@ -132,7 +132,7 @@ impl Keys {
             Key::Right => right(line, pos).map(Cmd::Move),
             Key::Home => home(line, pos).map(Cmd::Move),
             Key::End => (ctx.has_hint() && pos == line.len()).then_some(Cmd::CompleteHint),
-            Key::Backspace => left(line, pos).map(Cmd::Kill).or_else(|| dedent(line, pos)),
+            Key::Backspace => left(line, pos).map(Cmd::Kill).or_else(|| self.dedent(line, pos)),
             Key::Delete if line.is_empty() => None,
             Key::Delete => right(line, pos).map(kill_on),
             Key::KillBack => home(line, pos).map(Cmd::Kill),
@@ -146,7 +146,7 @@ impl Keys {
                 let drawn = format!("{line}{}", self.state.hint());
                 Some(self.leave(Left::External { text: marks::take(line), drawn }))
             }
-            Key::Back => dedent(line, pos).or_else(|| Some(self.inspect(line, pos))),
+            Key::Back => self.dedent(line, pos).or_else(|| Some(self.inspect(line, pos))),
             Key::Paste => {
                 self.state.pasted.store(true, SeqCst);
                 None
@@ -156,6 +156,13 @@ impl Keys {
             Key::ViHome if commands => home(line, pos).map(Cmd::Move),
             Key::ViLeft | Key::ViRight | Key::ViHome => None,
         }
+    }
+
+    /// One step of indent less. The library counts no characters for keys of ours, and puts the cursor before what replaces
+    /// them; a completion may do both.
+    fn dedent(&self, line: &str, pos: usize) -> Option<Cmd> {
+        self.state.indent_to(less(line, pos)?);
+        Some(Cmd::Complete)
     }
 
     fn suspend(&self, line: &str) -> Cmd {
@@ -294,20 +301,10 @@ fn word(line: &str, pos: usize) -> Option<Movement> {
     (begin.contains(marks::LAST) && !begin.contains(char::is_whitespace)).then(|| home(line, pos)).flatten()
 }
 
-/// One step of indent less, where nothing but indent stands before the cursor.
-fn dedent(line: &str, pos: usize) -> Option<Cmd> {
-    let begin = line_begin(line, pos);
-    let indent = marks::take(begin);
-    if indent.is_empty() || !indent.chars().all(|c| c == ' ') || indent.len() < STEP {
-        return None;
-    }
-    let left = " ".repeat((indent.len() - 1) / STEP * STEP);
-    let to = if begin.contains(marks::LAST) {
-        Movement::ViCharSearch(1, CharSearch::BackwardAfter(marks::LAST))
-    } else {
-        Movement::BeginningOfLine
-    };
-    Some(Cmd::Replace(to, Some(left)))
+/// The spaces that one step of indent less leaves, where nothing but indent stands before the cursor.
+fn less(line: &str, pos: usize) -> Option<usize> {
+    let indent = marks::take(line_begin(line, pos));
+    (indent.len() >= STEP && indent.chars().all(|c| c == ' ')).then(|| indent.len().saturating_sub(1) / STEP * STEP)
 }
 
 #[cfg(test)]
@@ -336,7 +333,7 @@ mod tests {
         assert_eq!((call_around("f(g(1), 2", 9), call_around("f(1)", 4), call_around("é(", 3)), (Some(1), None, Some(2)));
         assert!(home(&line, y).is_some());
         assert_eq!(indent_at(&line, y + 1), "    ");
-        assert_eq!(dedent(&line, z), None);
-        assert!(matches!(dedent(&line, y), Some(Cmd::Replace(_, Some(left))) if left.is_empty()));
+        assert_eq!((less(&line, z), less(&line, y)), (None, Some(0)));
+        assert_eq!((less("        ", 8), less("      ", 6), less("   ", 3), less("    x", 5)), (Some(4), Some(4), None, None));
     }
 }

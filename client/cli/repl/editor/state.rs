@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) searching: AtomicBool,
     /// A paste begins.
     pub(super) pasted: AtomicBool,
+    /// The next completion is none: this many spaces, less one, are to be left of the indent. 0 for none.
+    indent: AtomicUsize,
     left: Mutex<Option<Left>>,
     line: Mutex<String>,
     hint: Mutex<String>,
@@ -105,6 +107,15 @@ impl State {
 
     pub(super) fn take_left(&self) -> Option<Left> {
         self.left().take()
+    }
+
+    /// The indent before the cursor is to become so many spaces.
+    pub(super) fn indent_to(&self, spaces: usize) {
+        self.indent.store(spaces + 1, SeqCst);
+    }
+
+    pub(super) fn take_indent(&self) -> Option<usize> {
+        self.indent.swap(0, SeqCst).checked_sub(1)
     }
 
     /// The line as it was drawn last.
