@@ -9,6 +9,7 @@ mod doctor;
 mod exec;
 mod exit;
 mod gc;
+mod init;
 mod interrupt;
 mod kernels;
 mod kill;
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
     if args.command.is_some() && (session.is_some() || kernel.is_some() || *new || python.is_some() || *observe) {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
         return exit::code(Err(Failure::usage(text)));
+    }
+    if init::is_needed() {
+        return init::run();
     }
     // The supervisor is a process of its own and sets itself up.
     if let Some(Command::Supervise(args)) = &args.command {

@@ -7,6 +7,7 @@ mod common;
 mod completing;
 mod daemon;
 mod editing;
+mod ends;
 mod exec;
 mod history;
 mod interrupting;

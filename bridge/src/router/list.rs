@@ -6,7 +6,7 @@ use super::handshake::{Entry, greet};
 use crate::auth;
 use crate::home::{Home, HomeError, SessionHome};
 use crate::tasks::{TaskKind, Tasks, blocking};
-use rialto_protocol::message::{Greet, Listed, Listing, Plain, Status};
+use rialto_protocol::message::{Greet, Listed, Listing, Memory, Plain, Status};
 use rialto_protocol::{ClientId, Code, ErrorReply, Message, limits, version};
 use rialto_transports::Dialer;
 use rialto_transports::unix::UnixDialer;
@@ -33,10 +33,36 @@ pub async fn list(home: &Home, who: &str, patience: Duration, room: usize) -> Re
     for listed in &mut sessions {
         if let Some(status) = statuses.get(listed.session.as_str()) {
             listed.state.clone_from(&status.state);
+            listed.memory = memory(status);
             listed.status = Some(status.clone());
         }
     }
     Ok(Listing { re: 0, sessions })
+}
+
+/// What a session's two processes take.
+fn memory(status: &Status) -> Option<Memory> {
+    let supervisor = taken(status.pid)?;
+    let kernel = match status.info.as_ref().map(|info| info.pid).filter(|pid| *pid != 0) {
+        Some(pid) => taken(pid)?,
+        None => (0, supervisor.1),
+    };
+    Some(Memory { supervisor: supervisor.0, kernel: kernel.0, proportional: supervisor.1 && kernel.1 })
+}
+
+/// Bytes of one process, and whether what it shares is divided. Of a process of our own nothing is hidden from us; where only
+/// the plain number can be had, that is better than none.
+fn taken(pid: u32) -> Option<(u64, bool)> {
+    if pid == 0 {
+        return None;
+    }
+    let kilobytes = |text: &str, key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let proportional = kilobytes(&read("smaps_rollup"), "Pss:").map(|kb| (kb * 1024, true));
+    proportional.or_else(|| kilobytes(&read("status"), "VmRSS:").map(|kb| (kb * 1024, false)))
 }
 
 /// What the folders say, and which supervisors are to be asked.

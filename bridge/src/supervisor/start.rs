@@ -33,6 +33,10 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     let mut lock = place.lock()?.ok_or_else(|| Fatal::Taken(spec.id.to_string()))?;
     // Handled before the lock names us: whoever reads it there may send them.
     let rebind = signal(SignalKind::user_defined1()).map_err(system("listen to signals"))?;
+    // A terminal that closes, or a manager that sends it with everything else, is no reason to end a session. (Once handled, it
+    // stays so.)
+    drop(signal(SignalKind::hangup()).map_err(system("listen to signals"))?);
+    drop(signal(SignalKind::interrupt()).map_err(system("listen to signals"))?);
     let terminate = signal(SignalKind::terminate()).map_err(system("listen to signals"))?;
     let socket = place.socket()?.to_owned();
     let listener = UnixListener::bind(&socket).map_err(system("bind the session's socket"))?;

@@ -1,9 +1,10 @@
 //! One session as a line of text.
 
 use comfy_table::Color;
-use rialto_client::protocol::message::{Listed, Status};
+use rialto_client::protocol::Scope;
+use rialto_client::protocol::message::{Listed, Memory, Status};
 
-pub(super) const HEADER: [&str; 7] = ["SESSION", "KERNEL", "STATE", "CLIENTS", "EVALS", "AGE", "FOLDER"];
+pub(super) const HEADER: [&str; 9] = ["SESSION", "KERNEL", "STATE", "CLIENTS", "QUEUE", "EVALS", "MEMORY", "AGE", "FOLDER"];
 /// The column of the state.
 pub(super) const STATE: usize = 2;
 
@@ -38,7 +39,7 @@ impl Mood {
 
 pub(super) struct Row {
     pub(super) state: Mood,
-    pub(super) cells: [String; 7],
+    pub(super) cells: [String; 9],
 }
 
 impl Row {
@@ -51,11 +52,13 @@ impl Row {
         Self {
             state: Mood::of(&listed.state),
             cells: [
-                plain(&name),
+                plain(&whose(&name, listed)),
                 plain(&listed.kernel),
                 state(listed),
                 number(&clients),
+                number(&|status| status.queued),
                 number(&|status| status.evals),
+                listed.memory.map_or_else(|| "-".to_owned(), memory),
                 duration(now_ms.saturating_sub(listed.created_ms)),
                 plain(&folder(&listed.cwd, home)),
             ],
@@ -63,18 +66,29 @@ impl Row {
     }
 }
 
-/// `running #12 3.2s, 4 queued`.
+/// `work`; `work (observe)` for who may not do everything there.
+fn whose(name: &str, listed: &Listed) -> String {
+    match listed.scope {
+        Some(scope) if scope < Scope::Admin => format!("{name} ({scope})"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Both processes together: `14.2M`; `~14.2M` where what they share with others is counted in full.
+fn memory(memory: Memory) -> String {
+    let mib = (memory.supervisor + memory.kernel) as f64 / f64::from(1 << 20);
+    format!("{}{mib:.1}M", if memory.proportional { "" } else { "~" })
+}
+
+/// `running #12 3.2s`.
 fn state(listed: &Listed) -> String {
     let Some(status) = &listed.status else { return plain(&listed.state) };
-    let mut text = match (status.state.as_str(), status.running) {
+    let text = match (status.state.as_str(), status.running) {
         ("running", Some(n)) => format!("running #{n} {}", running(status.running_ms.unwrap_or(0))),
         ("no_kernel", _) => "no kernel".to_owned(),
         ("stalled", _) => format!("stalled: {}", status.stalled.as_deref().unwrap_or("for an unknown reason")),
         (other, _) => other.to_owned(),
     };
-    if status.queued > 0 {
-        text.push_str(&format!(", {} queued", status.queued));
-    }
     plain(&text)
 }
 
@@ -137,7 +151,7 @@ mod tests {
     #[test]
     fn a_session_without_a_supervisor_has_a_row_too() {
         let row = Row::of(&listed("dead"), 6_000, "/home/u");
-        assert_eq!(row.cells, ["abcdefghij", "python", "dead", "-", "-", "5s", "~/app"]);
+        assert_eq!(row.cells, ["abcdefghij", "python", "dead", "-", "-", "-", "-", "5s", "~/app"]);
         assert_eq!(row.state, Mood::Trouble);
     }
 
@@ -145,7 +159,7 @@ mod tests {
     fn no_folder_escapes_its_column() {
         let evil = Listed { cwd: "/tmp/\x1b]0;x\x07\t\n".into(), ..listed("idle") };
         let row = Row::of(&evil, 0, "/");
-        assert_eq!(row.cells[6], "/tmp/?]0;x???");
+        assert_eq!(row.cells[8], "/tmp/?]0;x???");
         assert_eq!(folder("/home/user2", "/home/u"), "/home/user2");
     }
 }
