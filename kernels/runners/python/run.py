@@ -82,6 +82,8 @@ def read_exec(frame):
     n, show, argc = unpack_from('<QBH', frame, 1)
     if argc == 0xFFFF:
         return n, show, '<cell %d>' % n, frame[12:].decode('utf-8', 'surrogateescape')
+    # From here on it may fail (no path has a null character in it), and then it is this eval that has failed.
+    S.n, S.running = n, True
     filename, code = part('program')(frame, argc, n)
     if not filename:
         return n, show, '<cell %d>' % n, code

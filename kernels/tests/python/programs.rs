@@ -26,6 +26,14 @@ fn a_file_runs_as_a_program() {
 }
 
 #[test]
+fn a_program_that_no_path_can_name_ends_its_eval_and_nothing_else() {
+    let mut d = Driver::start();
+    d.submit_as("1", Show::Value, Some(&["x\0"]));
+    assert_eq!(d.finish().failure().name, "ValueError");
+    assert_eq!(d.exec("1 + 1").ok().result().as_deref(), Some("2"));
+}
+
+#[test]
 fn top_level_await_uses_one_loop() {
     let mut d = Driver::start();
     d.exec("import asyncio\nasync def f(x):\n    await asyncio.sleep(0)\n    return x").ok();
