@@ -181,6 +181,12 @@ impl Audience {
         self.clients.values().any(|c| c.who.client == Some(client))
     }
 
+    /// How far all of them have been told, together: it grows for as long as anybody reads.
+    pub(crate) fn told(&self) -> Seq {
+        let cursors = self.clients.values().filter_map(|c| c.reader.as_ref().map(|r| r.cursor));
+        cursors.fold(0, Seq::saturating_add)
+    }
+
     /// The lowest cursor of all attached clients: what the driver should keep in memory begins after it.
     #[must_use]
     pub fn slowest(&self) -> Option<Seq> {

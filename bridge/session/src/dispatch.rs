@@ -137,6 +137,8 @@ impl Turn<'_> {
         self.out.push(Output::Exit { ended: self.s.state.ended });
     }
 
+    /// Between two looks at whoever still reads a session that has ended. Microseconds.
+    pub(crate) const READ_ON_US: u64 = 4_000_000;
     /// How long a supervisor waits for somebody where nothing lives in it. Microseconds.
     pub(crate) const LINGER_US: u64 = 10_000_000;
 
@@ -149,8 +151,28 @@ impl Turn<'_> {
         }
     }
 
+    /// The session has ended: whoever is here reads on, and is looked after now and then.
+    pub(crate) fn read_on(&mut self) {
+        self.s.told = None;
+        self.out.push(Output::SetTimer(Timer::Linger, self.at.mono_us + Self::READ_ON_US));
+    }
+
+    /// Whoever reads nothing more of a session that has ended does not keep it: a stopped client would for ever. What it has
+    /// not read yet it finds in the journal, like everybody who comes later.
+    fn readers(&mut self) {
+        let told = Some(self.s.audience.told());
+        if std::mem::replace(&mut self.s.told, told) == told {
+            self.exit();
+        } else {
+            self.out.push(Output::SetTimer(Timer::Linger, self.at.mono_us + Self::READ_ON_US));
+        }
+    }
+
     pub(crate) fn lingered(&mut self) {
         self.s.expects = false;
+        if self.s.state.ended && !self.s.audience.clients.is_empty() && !self.s.exiting {
+            return self.readers();
+        }
         let s = &self.s;
         if !s.audience.clients.is_empty() || s.state.running.is_some() || !s.state.queue.is_empty() || s.exiting {
             return;

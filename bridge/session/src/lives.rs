@@ -269,6 +269,7 @@ impl Turn<'_> {
     fn close_session(&mut self, asker: Asker) {
         let Asker { conn, re, by, id, why } = asker;
         let seq = self.record(Event::SessionEnded(SessionEnded { by, id, why }));
+        self.read_on();
         if let Some(conn) = conn {
             self.carried(conn, re, seq);
         }

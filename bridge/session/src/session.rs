@@ -32,6 +32,8 @@ pub struct Session {
     pub(crate) exiting: bool,
     /// Since when nobody uses it, in microseconds. Kept only where that matters.
     pub(crate) unused_since: Option<u64>,
+    /// After the end: how far everybody had been told when that was looked at last.
+    pub(crate) told: Option<Seq>,
 }
 
 /// One turn of the machine: the session, the time, the past, and what is to be done.
@@ -167,7 +169,11 @@ impl Turn<'_> {
                         .clients
                         .insert(conn, Client { who, scope, asked, reader: None, owed: Default::default(), acts: false });
                     self.s.expects = false;
-                    self.out.push(Output::ClearTimer(Timer::Linger));
+                    if self.s.state.ended {
+                        self.read_on();
+                    } else {
+                        self.out.push(Output::ClearTimer(Timer::Linger));
+                    }
                 }
                 None => self.out.push(Output::TurnAway(conn, crate::share::not_there())),
             },

@@ -162,6 +162,20 @@ fn a_supervisor_that_nobody_comes_to_leaves_by_its_timer() {
 }
 
 #[test]
+fn whoever_reads_nothing_more_does_not_keep_a_session_that_has_ended() {
+    let mut story = Story::begin();
+    story.asks(1, Message::Attach(m::Attach { re: 1, ..m::Attach::default() }));
+    story.asks(1, Message::Kill(mutate(9, 60)));
+    let out = story.kernel(1, KernelEvent::Died(Death::default()));
+    assert!(out.iter().any(|o| matches!(o, Output::SetTimer(Timer::Linger, _))));
+    let looks = |story: &mut Story| story.happens(Input::Timer(Timer::Linger)).contains(&Output::Exit { ended: true });
+    assert!(!looks(&mut story));
+    story.s.audience_mut().sent(1, 3, 100);
+    assert!(!looks(&mut story), "it reads");
+    assert!(looks(&mut story), "and then no more");
+}
+
+#[test]
 fn a_secret_is_answered_by_its_own_client_and_recorded_as_a_length() {
     let mut story = Story::begin();
     story.submits(2, 1, "getpass()", None);
