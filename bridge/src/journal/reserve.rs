@@ -40,6 +40,14 @@ impl Reserve {
     }
 }
 
+impl Drop for Reserve {
+    /// Nothing more will be recorded: the space is everybody's again, for as long as the ended session is kept. One that was
+    /// killed leaves it to whoever comes next.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 impl Journal {
     /// Gives the reserve back to the disk. Called when a commit said [`JournalError::Full`], after whatever floods was stopped:
     /// what is freed is for ends and interrupts.
