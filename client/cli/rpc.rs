@@ -142,14 +142,12 @@ impl Rpc {
             match self.turn().await? {
                 Turn::Stdin(Some(bytes)) => self.lines.push(&bytes),
                 Turn::Stdin(None) => self.lines.end(),
-                Turn::Read(0) if self.track.ended() => return Ok(0),
-                Turn::Read(0) => {
-                    let why = "the other side closed the connection; start again and attach with the last cursor";
-                    let why = ErrorReply::new(0, Code::Disconnected, why);
-                    self.say(&Message::Error(why.clone()));
-                    return Err(why.into());
+                Turn::Read(0) => return self.over("the other side closed the connection"),
+                Turn::Read(_) => {
+                    if let Some(why) = self.received()? {
+                        return self.over(&why);
+                    }
                 }
-                Turn::Read(_) => self.received()?,
                 Turn::Wrote(n) => drop(self.unsent.drain(..n)),
                 Turn::Printed(n) => drop(self.unprinted.drain(..n)),
                 Turn::Look => {
@@ -160,6 +158,16 @@ impl Rpc {
             }
             self.requests();
         }
+    }
+
+    /// Nothing more will come: as it should be where the session has ended.
+    fn over(&mut self, why: &str) -> Result<u8, Failure> {
+        if self.track.ended() {
+            return Ok(0);
+        }
+        let why = ErrorReply::new(0, Code::Disconnected, format!("{why}; start again and attach with the last cursor"));
+        self.say(&Message::Error(why.clone()));
+        Err(why.into())
     }
 
     /// Waits for one thing. Each of them may be given up half way without losing anything.
@@ -221,8 +229,9 @@ impl Rpc {
         }
     }
 
-    /// Takes what was read apart.
-    fn received(&mut self) -> Result<(), Failure> {
+    /// Takes what was read apart. Some: a daemon stays, and has no session for us any more, because of this.
+    fn received(&mut self) -> Result<Option<String>, Failure> {
+        let mut closed = None;
         loop {
             let foreign = |why: &dyn std::fmt::Display| {
                 Failure::new(exit::UNAVAILABLE, format!("the other side breaks the protocol: {why}"))
@@ -242,6 +251,10 @@ impl Rpc {
                 Message::Welcome(welcome) => {
                     self.max_frame = welcome.max_frame.clamp(1024, DEFAULT_MAX_FRAME);
                 }
+                Message::Closed(close) if header.channel == CHANNEL => {
+                    closed =
+                        Some(if close.reason.is_empty() { "the session was closed".to_owned() } else { close.reason.clone() });
+                }
                 Message::Error(error) if !self.track.greeted() => {
                     self.say(&message);
                     return Err(error.clone().into());
@@ -256,7 +269,7 @@ impl Rpc {
             let credit = Message::Credit(Credit { bytes: std::mem::take(owed) });
             codec::encode(&mut self.unsent, CHANNEL, &credit, self.max_frame);
         }
-        Ok(())
+        Ok(closed)
     }
 
     /// What sessions there are: a question to the place, which here is no daemon but this program itself.
