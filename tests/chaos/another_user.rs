@@ -4,7 +4,7 @@
 use crate::processes::{Process, signal, until, with_variable};
 use crate::raw::Raw;
 use crate::table::Row;
-use crate::world::{RIALTO, play};
+use crate::world::{RIALTO, files, play};
 use nix::sys::signal::Signal;
 use rialto_protocol::{Code, Message};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -119,12 +119,6 @@ impl User {
         let out = self.run(self.command(Path::new("/usr/bin/env"), &["python3", "-c", code, at.to_str().unwrap()])).await;
         String::from_utf8_lossy(&out.stderr).lines().last().unwrap_or_default().to_owned()
     }
-}
-
-/// Every file below.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Client {
     pub(crate) ended: BTreeMap<EvalNumber, Ended>,
     /// Bytes of output.
     pub(crate) printed: u64,
+    /// Links that broke or did not come to be.
+    pub(crate) attempts: u64,
 }
 
 /// The principal of these tests.
@@ -52,6 +54,7 @@ impl Client {
             numbers: BTreeMap::new(),
             ended: BTreeMap::new(),
             printed: 0,
+            attempts: 0,
         }
     }
 
@@ -70,11 +73,18 @@ impl Client {
             Incoming::Gap(gap) => self.story.gaps.push((gap.from, gap.to)),
             Incoming::Rewound(rewound) => panic!("nothing was lost, and yet: {rewound:?}"),
             Incoming::Answer(ticket, answer) => _ = self.answers.insert(ticket, answer),
-            Incoming::Delayed { error, .. } => self.delayed.push(error),
+            Incoming::Delayed { error, .. } => {
+                println!("to be sent again: {}", error.text);
+                self.delayed.push(error);
+            }
             Incoming::Notice(notice) => self.notices.push(notice),
             Incoming::Closed(why) => panic!("the session closed: {why:?}"),
-            Incoming::Reconnecting { attempt, why, .. } => println!("attempt {attempt}: {}", why.text),
-            Incoming::Connected(_) | Incoming::Error(_) | Incoming::Goaway(_) => {}
+            Incoming::Reconnecting { attempt, why, .. } => {
+                self.attempts += 1;
+                println!("attempt {attempt}: {}", why.text);
+            }
+            Incoming::Error(why) => println!("an error: {}", why.text),
+            Incoming::Connected(_) | Incoming::Goaway(_) => {}
         }
     }
 

@@ -112,7 +112,9 @@ impl Full {
         within(&self.client.story, &all);
         self.world.logs_are_calm();
         let strays = self.world.strays(&self.world.only());
-        Row { played: 1, orphans: strays.len() as u64, ..kept(&all, &self.world.truth()) }.close(name);
+        let row = Row { played: 1, orphans: strays.len() as u64, ..kept(&all, &self.world.truth()) };
+        drop(self.client);
+        self.world.ends(row).await.close(name);
     }
 }
 

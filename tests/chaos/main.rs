@@ -1,12 +1,15 @@
 //! What happens when real processes die, disks fill and strangers come: the real binary, a real Python, real signals.
 //!
 //! Every scenario has a name and a seed, ends all processes it started also when it fails, and is checked by the same page
-//! ([`promises`]): nothing lost, nothing doubled, nothing reordered, no orphan. `RIALTO_LONG=1` runs the large amounts.
+//! ([`promises`]): nothing lost, nothing doubled, nothing reordered, no orphan, no stale file. `RIALTO_LONG=1` runs the large
+//! amounts. `./test` prints the table of all scenarios.
 //!
 //! | file | what dies, or who comes |
 //! |---|---|
+//! | `stages.rs` | daemon, client, supervisor, kernel, alone and in pairs, at every stage of an eval |
 //! | `serve_dies.rs` | the daemon, a client, a terminal |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
+//! | `links_break.rs` | links, at any byte: cut, silent, slow, doubled |
 //! | `disk_fills.rs` | the space below the journal |
 //! | `many_come.rs` | twenty who want the same name |
 //! | `another_user.rs` | somebody else on the same machine |
@@ -17,19 +20,24 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
+mod actor;
 mod another_user;
 mod client;
+mod daemon;
 mod dice;
 mod disk_fills;
 mod hostile;
+mod links_break;
 mod many_come;
 mod nobody_comes;
 mod one_stalls;
 mod processes;
 mod processes_stop;
 mod promises;
+mod proxy;
 mod raw;
 mod serve_dies;
+mod stages;
 mod supervisor_dies;
 mod table;
 mod world;

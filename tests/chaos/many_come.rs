@@ -34,6 +34,7 @@ fn twenty_meet_in_one_session() {
         assert!(numbers.eq(1..=MANY));
         assert_eq!(std::fs::read_to_string(world.truth()).unwrap().lines().count() as u64, MANY);
         let orphans = world.strays(&session).len() as u64;
-        Row { played: 1, orphans, ..kept(&story, &world.truth()) }.close("twenty create one name");
+        let row = Row { played: 1, orphans, ..kept(&story, &world.truth()) };
+        world.ends(row).await.close("twenty create one name");
     });
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 const SESSIONS: usize = 5;
 /// Long enough that anything that looks at the clock now and then is caught: a tick of accounting is 10 ms.
 const WINDOW: Duration = Duration::from_secs(3);
+/// As many at most.
+const WINDOWS: usize = 4;
 
 /// Ticks and voluntary context switches of each process.
 fn spent(all: &[Process]) -> BTreeMap<i32, (u64, u64)> {
@@ -37,9 +39,18 @@ fn five_idle_sessions_take_no_time_at_all() {
             (still > 200).then_some(())
         })
         .await;
-        let (before, after) = over(WINDOW, || spent(&all)).await;
-        let ticks: u64 = after.iter().map(|(pid, (ticks, _))| ticks - before[pid].0).sum();
-        let switches: u64 = after.iter().map(|(pid, (_, switches))| switches - before[pid].1).sum();
+        // A machine that is busy with others may count a fault of memory as a switch. What wakes up by itself does in each window.
+        let mut least = (u64::MAX, u64::MAX);
+        for _ in 0..WINDOWS {
+            let (before, after) = over(WINDOW, || spent(&all)).await;
+            let ticks: u64 = after.iter().map(|(pid, (ticks, _))| ticks - before[pid].0).sum();
+            let switches: u64 = after.iter().map(|(pid, (_, switches))| switches - before[pid].1).sum();
+            least = least.min((ticks, switches));
+            if least == (0, 0) {
+                break;
+            }
+        }
+        let (ticks, switches) = least;
         // Nobody wakes up even once: no timer is set where nothing is to be done.
         assert_eq!((ticks, switches), (0, 0), "ticks and wake-ups of {SESSIONS} idle sessions in {WINDOW:?}");
         let note = format!("{SESSIONS} sessions, {} s: {ticks} ticks, {switches} wake-ups", WINDOW.as_secs());

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How long something that must come may take, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How long what was told to end may take.
+const GRACE: Duration = Duration::from_secs(10);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(3);
 
@@ -19,6 +21,18 @@ pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) ->
             return seen;
         }
         assert!(Instant::now() < end, "did not come: {what}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Looks until nothing is left, and gives what is left in the end. A process that was killed is there for a moment longer.
+pub(crate) async fn left<T>(mut look: impl FnMut() -> Vec<T>) -> Vec<T> {
+    let end = Instant::now() + GRACE;
+    loop {
+        let found = look();
+        if found.is_empty() || Instant::now() >= end {
+            return found;
+        }
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -1,14 +1,17 @@
 //! Processes that stop for a while and go on: the kernel, the supervisor, a client. And the folder of sockets, wiped away under
 //! a session that runs.
 
+use crate::actor::through;
 use crate::client::Client;
+use crate::daemon::Daemon;
 use crate::processes::{process, signal, until};
 use crate::promises::{job, kept, within};
 use crate::table::Row;
-use crate::world::{World, kernel, play, supervisor};
+use crate::world::{World, gone, kernel, play, supervisor};
 use nix::sys::signal::Signal;
 use rialto_protocol::{EvalId, Outcome};
 use std::process::Stdio;
+use tokio::io::AsyncReadExt;
 
 const LINES: u64 = 30_000;
 
@@ -26,12 +29,14 @@ async fn stop(pid: i32) {
     until("a stopped process", || process(pid).filter(|p| p.state == 'T').map(drop)).await;
 }
 
-async fn close(mut world: World, client: &Client, name: &str) {
+async fn close(mut world: World, clients: Vec<Client>, name: &str) {
     let all = world.journal_through_a_client("work").await;
-    within(&client.story, &all);
+    clients.iter().for_each(|client| within(&client.story, &all));
+    drop(clients);
     world.logs_are_calm();
     let orphans = world.strays(&world.only()).len() as u64;
-    Row { played: 1, orphans, ..kept(&all, &world.truth()) }.close(name);
+    let row = Row { played: 1, orphans, ..kept(&all, &world.truth()) };
+    world.ends(row).await.close(name);
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn a_stopped_kernel_goes_on_and_meanwhile_all_else_does() {
         signal(pid, Signal::SIGCONT);
         assert_eq!(client.end_of(eval).await.outcome, Outcome::Ok);
         assert_eq!(other.end_of(waiting).await.outcome, Outcome::Ok);
-        close(world, &client, "the kernel stops and goes on").await;
+        close(world, vec![client, other], "the kernel stops and goes on").await;
     });
 }
 
@@ -70,7 +75,7 @@ fn an_interrupt_waits_for_a_stopped_kernel() {
         assert_eq!(answer.outcome, Some(outcome));
         let next = job(&world.truth(), "next", 5, "");
         assert_eq!(client.run(next).await, Outcome::Ok);
-        close(world, &client, "an interrupt of a stopped kernel").await;
+        close(world, vec![client], "an interrupt of a stopped kernel").await;
     });
 }
 
@@ -89,7 +94,7 @@ fn a_stopped_supervisor_goes_on() {
         assert_eq!(client.end_of(later).await.outcome, Outcome::Ok);
         assert!(client.answer(ticket).await.is_ok());
         assert_eq!(client.supervisor().await, pid);
-        close(world, &client, "the supervisor stops and goes on").await;
+        close(world, vec![client], "the supervisor stops and goes on").await;
     });
 }
 
@@ -115,7 +120,54 @@ fn a_stopped_client_goes_on_and_holds_up_nobody() {
         let out = stopped.wait_with_output().await.unwrap();
         assert!(out.status.success());
         assert_eq!(String::from_utf8(out.stdout).unwrap(), (0..LINES).map(|i| format!("job:{i}\n")).collect::<String>());
-        close(world, &client, "a client stops and goes on").await;
+        close(world, vec![client], "a client stops and goes on").await;
+    });
+}
+
+#[test]
+fn a_stopped_daemon_goes_on_and_who_needs_none_does_meanwhile() {
+    play(async {
+        let mut world = World::new();
+        let mut daemon = Daemon::new(&world).await;
+        let mut through = through(&mut world, daemon.through(), "through");
+        let (eval, _) = through.submit(job(&world.truth(), "job", LINES, ""));
+        through.until(|c| (c.printed > 1_000).then_some(())).await;
+        stop(daemon.pid()).await;
+        let mut direct = world.client("work");
+        direct.until(|c| c.ended.get(&1).cloned()).await;
+        assert_eq!(direct.run(job(&world.truth(), "other", 5, "")).await, Outcome::Ok);
+        let (later, _) = through.submit(job(&world.truth(), "later", 5, ""));
+        signal(daemon.pid(), Signal::SIGCONT);
+        assert_eq!(through.end_of(eval).await.outcome, Outcome::Ok);
+        assert_eq!(through.end_of(later).await.outcome, Outcome::Ok);
+        assert_eq!(through.attempts, 0, "it noticed nothing");
+        daemon.dies();
+        close(world, vec![through, direct], "the daemon stops and goes on").await;
+    });
+}
+
+#[test]
+fn a_stopped_client_keeps_no_session_that_has_ended() {
+    play(async {
+        let (mut world, client, _) = flowing().await;
+        let mut stopped = tokio::process::Command::from(world.command(&["logs", "-f", "work"]));
+        let mut stopped = stopped.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut printed = stopped.stdout.take().unwrap();
+        printed.read_u8().await.unwrap();
+        let pid = i32::try_from(stopped.id().unwrap()).unwrap();
+        stop(pid).await;
+        let supervisor = supervisor(&world.only()).unwrap();
+        let all = world.journal_through_a_client("work").await;
+        // This one does not read either, although nobody has stopped it.
+        world.say(&["kill", "work"]).await;
+        gone(supervisor).await;
+        signal(pid, Signal::SIGCONT);
+        tokio::io::copy(&mut printed, &mut tokio::io::sink()).await.unwrap();
+        assert!(stopped.wait().await.unwrap().success(), "it reads the rest, and that it has ended");
+        within(&client.story, &all);
+        drop(client);
+        let row = Row { played: 1, ..kept(&all, &world.truth()) };
+        world.ends(row).await.close("a stopped client, the session ends");
     });
 }
 
@@ -132,6 +184,6 @@ fn the_folder_of_sockets_is_wiped() {
         // Once more, and by way of the program.
         std::fs::remove_dir_all(world.home.runtime()).unwrap();
         assert_eq!(world.say(&["exec", "-s", "work", "-c", "6*7"]).await, "42\n");
-        close(world, &client, "the runtime folder is wiped").await;
+        close(world, vec![client, next], "the runtime folder is wiped").await;
     });
 }

@@ -72,7 +72,7 @@ fn the_daemon_is_killed_and_another_takes_its_place() {
         assert_eq!(client.story.records.len(), all.records.iter().take_while(|r| r.seq <= client.cursor().unwrap().seq).count());
         signal(i32::try_from(daemon.id()).unwrap(), Signal::SIGKILL);
         daemon.wait().unwrap();
-        row.close("the daemon is killed");
+        world.ends(row).await.close("the daemon is killed");
     });
 }
 
@@ -88,7 +88,8 @@ fn a_client_is_killed() {
         let pid = supervisor(&world.only()).unwrap();
         signal(i32::try_from(client.id()).unwrap(), Signal::SIGKILL);
         client.wait().unwrap();
-        runs_on(&mut world, pid).await.close("a client is killed");
+        let row = runs_on(&mut world, pid).await;
+        world.ends(row).await.close("a client is killed");
     });
 }
 
@@ -121,6 +122,7 @@ fn a_terminal_is_killed() {
         signal(i32::try_from(terminal.id()).unwrap(), Signal::SIGKILL);
         terminal.wait().unwrap();
         gone(repl.pid).await;
-        runs_on(&mut world, pid).await.close("a terminal is killed");
+        let row = runs_on(&mut world, pid).await;
+        world.ends(row).await.close("a terminal is killed");
     });
 }

@@ -107,7 +107,8 @@ impl Scene {
         within(&lying, &all);
         incarnations(&all);
         world.logs_are_calm();
-        Row { played: 1, orphans: strays.len() as u64, ..kept(&all, &world.truth()) }
+        drop(next);
+        world.ends(Row { played: 1, orphans: strays.len() as u64, ..kept(&all, &world.truth()) }).await
     }
 }
 
@@ -155,7 +156,7 @@ async fn again(next: &mut Client, sent: &Sent, lying: &Story) {
 }
 
 /// Epochs and lives grow, and the first end of each life but the first says that what was made before is gone.
-fn incarnations(all: &Story) {
+pub(crate) fn incarnations(all: &Story) {
     let (mut epoch, mut life, mut lives) = (0, 0, 0);
     let (mut fresh, mut started) = (false, Vec::new());
     for record in &all.records {
@@ -234,7 +235,8 @@ fn while_it_starts() {
         let all = world.journal_through_a_client("work").await;
         within(&client.story, &all);
         incarnations(&all);
-        Row { played: 1, orphans: strays.len() as u64, ..kept(&all, &world.truth()) }
+        drop(client);
+        world.ends(Row { played: 1, orphans: strays.len() as u64, ..kept(&all, &world.truth()) }).await
     });
 }
 

@@ -3,6 +3,10 @@
 
 use std::path::PathBuf;
 
+/// `./test` prints the same words over the sum of all rows.
+const HEAD: &str =
+    "scenario                                       played    events  lost  doubled  reordered  orphans  stale  measured";
+
 /// What one scenario came to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
@@ -13,7 +17,10 @@ pub(crate) struct Row {
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
     pub(crate) reordered: u64,
+    /// Processes that were left running.
     pub(crate) orphans: u64,
+    /// Files that were left lying.
+    pub(crate) stale: u64,
     /// What was measured.
     pub(crate) note: String,
 }
@@ -26,6 +33,7 @@ impl Row {
         self.doubled += other.doubled;
         self.reordered += other.reordered;
         self.orphans += other.orphans;
+        self.stale += other.stale;
         self.note.push_str(&other.note);
     }
 
@@ -33,25 +41,29 @@ impl Row {
     pub(crate) fn close(self, name: &str) {
         let folder = folder();
         std::fs::create_dir_all(&folder).unwrap();
-        let Self { played, events, lost, doubled, reordered, orphans, note } = &self;
-        let line = format!("{name:<42} {played:>6} {events:>9} {lost:>5} {doubled:>8} {reordered:>10} {orphans:>8}  {note}");
-        std::fs::write(folder.join(name.replace(' ', "_")), line).unwrap();
+        std::fs::write(folder.join(name.replace(' ', "_")), self.line(name)).unwrap();
         let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
-        println!(
-            "{:<42} {:>6} {:>9} {:>5} {:>8} {:>10} {:>8}",
-            "scenario", "played", "events", "lost", "doubled", "reordered", "orphans"
-        );
+        println!("{HEAD}");
         for file in files {
             println!("{}", std::fs::read_to_string(file).unwrap_or_default());
         }
-        assert!(*played > 0, "{name} was never played");
-        assert_eq!((*lost, *doubled, *reordered, *orphans), (0, 0, 0, 0), "{name}: {self:?}");
+        assert!(self.played > 0, "{name} was never played");
+        let wrong = [self.lost, self.doubled, self.reordered, self.orphans, self.stale];
+        assert_eq!(wrong, [0; 5], "{name}: {self:?}");
+    }
+
+    fn line(&self, name: &str) -> String {
+        let Self { played, events, lost, doubled, reordered, orphans, stale, note } = self;
+        format!("{name:<46} {played:>6} {events:>9} {lost:>5} {doubled:>8} {reordered:>10} {orphans:>8} {stale:>6}  {note}")
     }
 }
 
-/// One folder for each run of the tests.
+/// One folder for each run of the tests: `./test` names it, so that it can print the whole table at its end.
 fn folder() -> PathBuf {
+    if let Some(named) = std::env::var_os("RIALTO_CHAOS_TABLE") {
+        return named.into();
+    }
     let run = std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| std::process::id().to_string());
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("chaos").join(run)
 }

@@ -1,8 +1,10 @@
 //! Folders of its own, the real binary in them, and the end of everything that was started there.
 
 use crate::client::Client;
-use crate::processes::{self, Process, process, signal, until};
+use crate::long;
+use crate::processes::{self, Process, left, process, signal, until};
 use crate::promises::Story;
+use crate::table::Row;
 use nix::sys::signal::Signal;
 use rialto_bridge::home::{Home, SessionHome};
 use rialto_bridge::journal::{Journal, Stored};
@@ -17,12 +19,14 @@ use tempfile::TempDir;
 
 pub(crate) const RIALTO: &str = env!("CARGO_BIN_EXE_rialto");
 /// A test that hangs must end its processes itself: whoever ends it from outside does not know them.
-const HANGS: Duration = Duration::from_secs(75);
+const HANGS: Duration = Duration::from_secs(100);
+const HANGS_LONG: Duration = Duration::from_secs(1_500);
 
 /// Plays a scenario on a runtime of its own, and fails it where it hangs.
 pub(crate) fn play<T>(scenario: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(HANGS, scenario).await.expect("the scenario hangs") })
+    let patience = if long() { HANGS_LONG } else { HANGS };
+    runtime.block_on(async { tokio::time::timeout(patience, scenario).await.expect("the scenario hangs") })
 }
 
 /// One machine's worth of sessions.
@@ -69,7 +73,12 @@ impl World {
 
     /// The binary, in this world.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(RIALTO);
+        self.command_of(Path::new(RIALTO), arguments)
+    }
+
+    /// Another file than the binary, in this world.
+    pub(crate) fn command_of(&self, exe: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(exe);
         command.args(arguments).envs(self.spawn.env.iter().map(|(key, value)| (key, value)));
         command.env_remove("RIALTO_AT").stdin(Stdio::null()).current_dir(self.temp.path());
         command
@@ -99,6 +108,11 @@ impl World {
             cull_after_ms: None,
         };
         Open { session: name.into(), create: Some(create), ..Open::default() }
+    }
+
+    /// A request that is never made.
+    pub(crate) fn nothing(&self) -> Open {
+        Open { session: "nothing".into(), ..Open::default() }
     }
 
     /// A client of the session, from its first event on.
@@ -131,12 +145,13 @@ impl World {
         pid
     }
 
-    /// Processes of a session that are neither its supervisor nor its kernel (a child of that) nor in the kernel's group.
+    /// Processes that are neither a daemon nor the session's supervisor nor its kernel (a child of that) nor in the kernel's group.
     pub(crate) fn strays(&self, session: &SessionHome) -> Vec<Process> {
         let supervisor = supervisor(session);
         let all = self.processes();
         let groups: Vec<i32> = all.iter().filter(|p| Some(p.ppid) == supervisor).map(|p| p.pgid).collect();
-        let known = |p: &Process| Some(p.pid) == supervisor || groups.contains(&p.pgid);
+        let served = |p: &Process| p.command.contains(" serve ");
+        let known = |p: &Process| Some(p.pid) == supervisor || groups.contains(&p.pgid) || served(p);
         all.into_iter().filter(|p| !known(p)).collect()
     }
 
@@ -150,6 +165,35 @@ impl World {
         let mut client = self.client(name);
         client.catch_up().await;
         client.story
+    }
+
+    /// Ends every session as a person would, and deletes them: nothing may be left, neither a process nor a file. Call it when
+    /// no daemon of this world lives.
+    pub(crate) async fn ends(&self, row: Row) -> Row {
+        for session in self.home.sessions().unwrap() {
+            if session.lives().unwrap() {
+                self.say(&["kill", session.id().as_str()]).await;
+            }
+        }
+        left(|| self.home.sessions().unwrap().into_iter().filter(|session| session.lives().unwrap()).collect()).await;
+        let orphans = left(|| self.processes()).await;
+        let mut stale: Vec<PathBuf> = files(self.home.runtime());
+        for session in self.home.sessions().unwrap() {
+            // SQLite has everybody who reads a file leave an index of its log beside it, and the log where it is empty.
+            let read = |file: &Path| {
+                let empty = std::fs::metadata(file).is_ok_and(|found| found.len() == 0);
+                file.ends_with("journal.db-shm") || file.ends_with("journal.db-wal") && empty
+            };
+            let kept = |file: &Path| KEPT.iter().any(|kept| file.ends_with(kept)) || read(file);
+            stale.extend(files(session.dir()).into_iter().filter(|file| !kept(file)));
+        }
+        for session in self.home.sessions().unwrap() {
+            self.say(&["rm", session.id().as_str()]).await;
+        }
+        let kept = files(self.home.state());
+        stale.extend(kept.into_iter().filter(|file| !OURS.iter().any(|ours| file.ends_with(ours))));
+        assert!(orphans.is_empty() && stale.is_empty(), "left running: {orphans:#?}, left lying: {stale:#?}");
+        Row { orphans: row.orphans + orphans.len() as u64, stale: row.stale + stale.len() as u64, ..row }
     }
 
     /// No panic and no error in what the supervisors wrote.
@@ -180,6 +224,18 @@ impl Drop for World {
             }
         }
     }
+}
+
+/// What a session that has ended keeps.
+const KEPT: [&str; 9] =
+    ["session.json", "cookie", "journal.db", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
+/// What is not any session's.
+const OURS: [&str; 2] = ["claim.lock", "history"];
+
+/// Every file below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// The journal in a file that nobody serves. Checked by SQLite first, as far as that can be had.

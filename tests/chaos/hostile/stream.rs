@@ -4,8 +4,8 @@ use super::messages::{self, any_message};
 use crate::dice::Dice;
 use crate::raw::Raw;
 use rialto_protocol::frame::{Header, IGNORABLE, MORE};
-use rialto_protocol::message::{Attach, Open, Submit};
-use rialto_protocol::{EvalId, Message, OnError, Scope, Show, codec, limits};
+use rialto_protocol::message::{Attach, Open, Plain, Submit};
+use rialto_protocol::{Code, EvalId, Message, OnError, Scope, Show, codec, limits};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tokio::io::AsyncWriteExt;
@@ -53,6 +53,24 @@ pub(crate) async fn play(seed: u64, door: Door, known: Known) -> BTreeSet<String
         }
     }
     let mut errors = BTreeSet::new();
+    if door == Door::Daemon && inside && temper > 1 {
+        // What a daemon has not carried on when the connection ends it drops: these see to it that it has.
+        raw.say(1, &Message::GetStatus(Plain { re: 77 })).await;
+        while let Some((_, message)) = raw.next().await {
+            match message {
+                Message::Status(status) if status.re == 77 => break,
+                Message::Error(error) => {
+                    // A channel that they have closed answers no question.
+                    let closed = error.known() == Some(Code::WrongState);
+                    errors.insert(error.name);
+                    if closed {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
     // Some are gone without a word, with whatever is on its way.
     if dice.below(4) > 0 {
         // The others are half open: they say nothing more, and listen to the end, which must come.
