@@ -22,6 +22,8 @@ pub(crate) struct Client {
     pub(crate) printed: u64,
     /// Links that broke or did not come to be.
     pub(crate) attempts: u64,
+    /// What daemon and supervisor call themselves, link by link.
+    pub(crate) met: Vec<(String, String)>,
 }
 
 /// The principal of these tests.
@@ -55,6 +57,7 @@ impl Client {
             ended: BTreeMap::new(),
             printed: 0,
             attempts: 0,
+            met: Vec::new(),
         }
     }
 
@@ -84,7 +87,8 @@ impl Client {
                 println!("attempt {attempt}: {}", why.text);
             }
             Incoming::Error(why) => println!("an error: {}", why.text),
-            Incoming::Connected(_) | Incoming::Goaway(_) => {}
+            Incoming::Connected(connected) => self.met.push((connected.welcome.app, connected.greeted.app)),
+            Incoming::Goaway(_) => {}
         }
     }
 

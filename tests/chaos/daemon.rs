@@ -17,9 +17,20 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) async fn new(world: &World) -> Self {
-        let mut daemon = Self { socket: world.path("daemon.sock"), exe: RIALTO.into(), child: None };
-        daemon.starts(world);
+        let daemon = Self::begin(world);
         daemon.listens().await;
+        daemon
+    }
+
+    /// One that does not listen yet.
+    pub(crate) fn begin(world: &World) -> Self {
+        Self::of(world, RIALTO.into())
+    }
+
+    /// The same of another file.
+    pub(crate) fn of(world: &World, exe: PathBuf) -> Self {
+        let mut daemon = Self { socket: world.path("daemon.sock"), exe, child: None };
+        daemon.starts(world);
         daemon
     }
 

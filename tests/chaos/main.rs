@@ -9,6 +9,10 @@
 //! | `stages.rs` | daemon, client, supervisor, kernel, alone and in pairs, at every stage of an eval |
 //! | `serve_dies.rs` | the daemon, a client, a terminal |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
+//! | `upgraded.rs` | the binary, while evals run; and a client of long ago |
+//! | `kernel_dies.rs` | a child of the kernel, the kernel, its whole group |
+//! | `descriptors_run_out.rs` | the descriptors of a command, of a daemon |
+//! | `little_is_kept.rs` | events that are not kept any more, and how that is said |
 //! | `links_break.rs` | links, at any byte: cut, silent, slow, doubled |
 //! | `disk_fills.rs` | the space below the journal |
 //! | `many_come.rs` | twenty who want the same name |
@@ -24,10 +28,13 @@ mod actor;
 mod another_user;
 mod client;
 mod daemon;
+mod descriptors_run_out;
 mod dice;
 mod disk_fills;
 mod hostile;
+mod kernel_dies;
 mod links_break;
+mod little_is_kept;
 mod many_come;
 mod nobody_comes;
 mod one_stalls;
@@ -40,6 +47,7 @@ mod serve_dies;
 mod stages;
 mod supervisor_dies;
 mod table;
+mod upgraded;
 mod world;
 
 /// Larger amounts.

@@ -267,8 +267,8 @@ fn stage(stage: Stage, base: u64, name: &str) {
             let by = [By::Exec, By::Rpc, By::Library][usize::try_from(dice.below(3)).unwrap()];
             let late = dice.below(2) == 0;
             println!("{name}: {victims:?} die, asked by {by:?}, late {late}");
-            let scene = async { Scene::new(stage, by, dice).await.plays(victims, late).await };
-            sum.add(&play(Box::pin(scene)));
+            let scene = async { Box::pin(Scene::new(stage, by, dice).await.plays(victims, late)).await };
+            sum.add(&play(scene));
         }
     }
     sum.close(&format!("kill -9 of 1 and 2, eval {name}"));

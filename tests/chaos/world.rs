@@ -191,7 +191,8 @@ impl World {
             self.say(&["rm", session.id().as_str()]).await;
         }
         let kept = files(self.home.state());
-        stale.extend(kept.into_iter().filter(|file| !OURS.iter().any(|ours| file.ends_with(ours))));
+        let ours = |file: &Path| OURS.iter().any(|ours| file.ends_with(ours)) || file.to_string_lossy().contains(CACHED);
+        stale.extend(kept.into_iter().filter(|file| !ours(file)));
         assert!(orphans.is_empty() && stale.is_empty(), "left running: {orphans:#?}, left lying: {stale:#?}");
         Row { orphans: row.orphans + orphans.len() as u64, stale: row.stale + stale.len() as u64, ..row }
     }
@@ -231,6 +232,8 @@ const KEPT: [&str; 9] =
     ["session.json", "cookie", "journal.db", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
 /// What is not any session's.
 const OURS: [&str; 2] = ["claim.lock", "history"];
+/// The runner as an interpreter has compiled it.
+const CACHED: &str = "/state/cache/cpython-";
 
 /// Every file below a folder.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
