@@ -1,7 +1,7 @@
 //! One client does not read. What that costs the supervisor in memory, and everybody else in time: nothing.
 
 use crate::long;
-use crate::processes::most_memory;
+use crate::processes::most_of_its_own;
 use crate::promises::{Story, job, kept};
 use crate::raw::Raw;
 use crate::table::Row;
@@ -74,7 +74,7 @@ fn memory_stays_below_its_ceiling_with_a_flood_and_a_client_that_does_not_read()
         assert!(long() || story.gaps.is_empty(), "{:?}", story.gaps);
         let row = kept(&story, &world.truth());
         let pid = client.supervisor().await;
-        let most = most_memory(pid);
+        let most = most_of_its_own(pid);
         assert!(most <= CEILING, "{most} KiB");
         world.logs_are_calm();
         let note = format!("{} MB, {readers} readers, 1 stalled: {:.1} MiB", lines / 1000, most as f64 / 1024.0);
@@ -134,7 +134,7 @@ fn an_interrupt_works_with_a_flood_a_full_queue_and_a_client_that_does_not_read(
         // Another's code is told in full to whoever did not submit it.
         let all = world.journal_through_a_client("work").await;
         let row = kept(&all, &world.truth());
-        let most = most_memory(client.supervisor().await);
+        let most = most_of_its_own(client.supervisor().await);
         assert!(most <= CEILING, "{most} KiB");
         world.logs_are_calm();
         drop(stalled);

@@ -97,6 +97,12 @@ pub(crate) fn status(pid: i32, field: &str) -> u64 {
     number.unwrap_or_else(|| panic!("process {pid} has no {field}: it is gone"))
 }
 
+/// The most memory it ever had of its own. What it shares with every other process of the same file is left out: a binary that
+/// is not optimised is many times as large as what is shipped. KiB.
+pub(crate) fn most_of_its_own(pid: i32) -> u64 {
+    most_memory(pid).saturating_sub(status(pid, "RssFile"))
+}
+
 /// The most memory it ever had. KiB.
 pub(crate) fn most_memory(pid: i32) -> u64 {
     status(pid, "VmHWM")

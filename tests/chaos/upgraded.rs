@@ -161,7 +161,7 @@ fn dialogue() -> Vec<u8> {
         ends_when_done: false,
         remove_at_end: false,
     };
-    let open = Open { re: 1, channel: 1, session: "recorded".into(), create: Some(create), ..Open::default() };
+    let open = Open { re: 1, channel: 1, session: "recorded".into(), create: Some(create) };
     let greet = Greet { min: 1, max: 1, features: Vec::new(), client: ClientId([2; 16]), label: "recorded".into() };
     let (on_error, show) = (OnError::Stop, Show::Value);
     let code = "print('said')\n6*7".into();

@@ -231,7 +231,7 @@ impl Drop for World {
 const KEPT: [&str; 9] =
     ["session.json", "cookie", "journal.db", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
 /// What is not any session's.
-const OURS: [&str; 2] = ["claim.lock", "history"];
+const OURS: [&str; 3] = ["claim.lock", "history", "history.sqlite"];
 /// The runner as an interpreter has compiled it.
 const CACHED: &str = "/state/cache/cpython-";
 

@@ -2,7 +2,7 @@
 
 use super::bystander::Bystander;
 use super::stream::Door;
-use crate::processes::most_memory;
+use crate::processes::most_of_its_own;
 use crate::raw::Raw;
 use crate::table::Row;
 use crate::world::play;
@@ -28,7 +28,7 @@ async fn with_usual_descriptors(daemon: bool) -> Bystander {
 async fn close(mut by: Bystander, pid: i32, name: &str) {
     by.goes_on().await;
     by.finishes().await;
-    let most = most_memory(pid);
+    let most = most_of_its_own(pid);
     assert!(most <= CEILING, "{most} KiB");
     let note = format!("{CROWD} connections, {:.1} MiB", most as f64 / 1024.0);
     Row { played: 1, note, ..by.close().await.0 }.close(name);

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::table::Row;
 use crate::world::play;
-use crate::{long, processes::most_memory};
+use crate::{long, processes::most_of_its_own};
 
 /// Streams of one test; four tests make 4,000.
 fn streams() -> u64 {
@@ -55,9 +55,9 @@ fn attack(name: &'static str, door: Door, base: u64, errors: &'static [&'static 
         let worked = by.finishes().await;
         assert!(worked > 1, "the bystander did nothing");
         assert_eq!(by.client.supervisor().await, supervisor, "another process");
-        let mut most = most_memory(supervisor);
+        let mut most = most_of_its_own(supervisor);
         if let Some(pid) = daemon {
-            most = most.max(most_memory(pid));
+            most = most.max(most_of_its_own(pid));
         }
         assert!(most <= CEILING, "{most} KiB");
         for error in errors {
