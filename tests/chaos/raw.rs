@@ -34,7 +34,7 @@ impl Raw {
     }
 
     pub(crate) async fn hello(&mut self, cookie: Option<&[u8]>, scope: Option<Scope>) -> bool {
-        let on_behalf = scope.map(|scope| OnBehalf { principal: "uid:chaos".into(), scope });
+        let on_behalf = scope.map(|scope| OnBehalf { principal: crate::client::me(), scope });
         let cookie = cookie.map(|cookie| Bytes(cookie.to_vec()));
         let hello = Hello { magic: "rialto".into(), min: 1, max: 1, cookie, on_behalf, ..Hello::default() };
         self.say(0, &Message::Hello(hello)).await
