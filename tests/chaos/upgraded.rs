@@ -4,7 +4,6 @@
 use crate::actor::through;
 use crate::client::Client;
 use crate::daemon::Daemon;
-use crate::processes::until;
 use crate::promises::{job, kept, within};
 use crate::raw::Raw;
 use crate::supervisor_dies::incarnations;
@@ -191,7 +190,8 @@ fn a_client_recorded_long_ago_is_served() {
             let Some(Event::Ended(ended)) = events.pop().map(|r| r.event) else { unreachable!() };
             assert_eq!((ended.n, ended.outcome), (1, Outcome::Ok));
         }
-        until("a session", || (world.home.sessions().unwrap().len() == 1).then_some(())).await;
+        let told = world.say(&["logs", "--json", "recorded"]).await;
+        assert_eq!(told.matches("\"type\":\"accepted\"").count(), 1, "{told}");
         daemon.dies();
         world.logs_are_calm();
         world.ends(Row { played: 2, ..Row::default() }).await.close("a client recorded long ago");
