@@ -34,7 +34,7 @@ pub(crate) struct World {
     temp: TempDir,
     pub(crate) home: Home,
     pub(crate) spawn: Spawn,
-    next: u8,
+    next: u64,
 }
 
 impl World {
@@ -96,7 +96,7 @@ impl World {
     pub(crate) fn open(&mut self, name: &str) -> Open {
         self.next += 1;
         let create = Create {
-            id: RequestId([self.next; 16]),
+            id: RequestId(u128::from(self.next).to_le_bytes()),
             kernel: "python".into(),
             session: None,
             program: Some(python()),
