@@ -61,6 +61,8 @@ pub struct Due {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Audience {
     pub(crate) clients: BTreeMap<ConnId, Client>,
+    /// Bytes that all of them were sent, together.
+    told: u64,
 }
 
 /// Where a cursor leads.
@@ -111,16 +113,19 @@ impl Audience {
     /// The client was sent everything up to `seq`, in `bytes` bytes. Pieces of an unfinished event are reported with the
     /// cursor unmoved.
     pub fn sent(&mut self, conn: ConnId, seq: Seq, bytes: usize) {
-        self.skipped(conn, seq, bytes);
-        if let Some(c) = self.clients.get_mut(&conn) {
-            while c.owed.front().is_some_and(|owed| owed.first <= seq) {
-                c.owed.pop_front();
-            }
+        if let Some(c) = self.clients.get_mut(&conn)
+            && let Some(r) = c.reader
+            && c.owed.front().is_some_and(|owed| owed.first <= seq)
+        {
+            // What a gap has hidden was not sent with what came after the gap.
+            c.owed.retain(|owed| owed.first > seq || owed.first <= r.cursor);
         }
+        self.skipped(conn, seq, bytes);
     }
 
     /// The client was sent a gap up to `seq`, in `bytes` bytes. An `accepted` in it answers nothing.
     pub fn skipped(&mut self, conn: ConnId, seq: Seq, bytes: usize) {
+        self.told = self.told.wrapping_add(bytes as u64);
         if let Some(r) = self.clients.get_mut(&conn).and_then(|c| c.reader.as_mut()) {
             r.cursor = r.cursor.max(seq);
             r.credit = r.credit.saturating_sub_unsigned(bytes as u64);
@@ -181,10 +186,9 @@ impl Audience {
         self.clients.values().any(|c| c.who.client == Some(client))
     }
 
-    /// How far all of them have been told, together: it grows for as long as anybody reads.
-    pub(crate) fn told(&self) -> Seq {
-        let cursors = self.clients.values().filter_map(|c| c.reader.as_ref().map(|r| r.cursor));
-        cursors.fold(0, Seq::saturating_add)
+    /// How much all of them were sent, together: it grows for as long as anybody reads, also in the middle of an event.
+    pub(crate) const fn told(&self) -> u64 {
+        self.told
     }
 
     /// The lowest cursor of all attached clients: what the driver should keep in memory begins after it.

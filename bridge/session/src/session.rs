@@ -32,8 +32,8 @@ pub struct Session {
     pub(crate) exiting: bool,
     /// Since when nobody uses it, in microseconds. Kept only where that matters.
     pub(crate) unused_since: Option<u64>,
-    /// After the end: how far everybody had been told when that was looked at last.
-    pub(crate) told: Option<Seq>,
+    /// After the end: how much everybody had been sent when that was looked at last.
+    pub(crate) told: Option<u64>,
 }
 
 /// One turn of the machine: the session, the time, the past, and what is to be done.

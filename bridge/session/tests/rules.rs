@@ -172,6 +172,8 @@ fn whoever_reads_nothing_more_does_not_keep_a_session_that_has_ended() {
     assert!(!looks(&mut story));
     story.s.audience_mut().sent(1, 3, 100);
     assert!(!looks(&mut story), "it reads");
+    story.s.audience_mut().sent(1, 0, 100);
+    assert!(!looks(&mut story), "a large event, which takes longer than the time between two looks");
     assert!(looks(&mut story), "and then no more");
 }
 
@@ -354,6 +356,15 @@ fn who_cannot_be_sent_the_event_is_answered_by_a_reply() {
     let head = story.s.head();
     story.s.audience_mut().skipped(1, head, 10);
     assert_eq!(settled(&mut story), [9]);
+    // Also where something behind the hole is still there.
+    story.asks(1, attach(1_000));
+    story.asks(1, numbered(12, 6));
+    let hidden = story.s.head();
+    story.asks(1, numbered(13, 7));
+    story.s.audience_mut().skipped(1, hidden, 10);
+    let head = story.s.head();
+    story.s.audience_mut().sent(1, head, 10);
+    assert_eq!(settled(&mut story), [12], "and 13 has heard its event");
     // It goes elsewhere first.
     story.asks(1, numbered(10, 4));
     assert_eq!(infos(&story.asks(1, attach(1_000))), [10]);
