@@ -109,6 +109,10 @@ def getsignal(signalnum):
 
 def set_wakeup_fd(fd, *, warn_on_full_buffer=True):
     """Sets the fd to be written to (with the signal number) when a signal comes in."""
+    if S.child:
+        # Nobody else needs to hear of its signals, and the kernel's own descriptors are closed in it.
+        S.wakeup = fd
+        return real_set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     # Python looks whether it will do, and who asks. What comes then is passed on by the helper thread, which must hear it too.
     real_set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     real_set_wakeup_fd(WAKE_W, warn_on_full_buffer=False)

@@ -78,6 +78,18 @@ fn a_spawned_worker_finds_the_file_that_runs() {
 }
 
 #[test]
+fn a_fork_has_signal_handlers_of_its_own() {
+    let mut d = Driver::start();
+    let f = "import asyncio, os, signal\nasync def f():\n    loop = asyncio.get_running_loop()\n    heard = asyncio.Event()\n    loop.add_signal_handler(signal.SIGUSR1, heard.set)\n    os.kill(os.getpid(), signal.SIGUSR1)\n    await asyncio.wait_for(heard.wait(), 30)";
+    d.exec(f).ok();
+    let fork = "pid = os.fork()\nif pid == 0:\n    loop = asyncio.new_event_loop()\n    loop.run_until_complete(f())\n    loop.close()\n    os._exit(7)\nos.WEXITSTATUS(os.waitpid(pid, 0)[1])";
+    let outcome = d.exec(fork).ok();
+    assert_eq!(outcome.result().as_deref(), Some("7"), "{}", outcome.err());
+    // And what the child did is not the kernel's.
+    assert_eq!(d.exec("await f()").ok().err(), "");
+}
+
+#[test]
 fn a_fork_never_becomes_a_second_kernel() {
     let mut d = Driver::start();
     d.exec("import os, sys, multiprocessing").ok();
