@@ -10,12 +10,16 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// After so many writes that went through it is not watched for writing any more. Each change of mind is a few system calls,
 /// which a flood to a slow reader should not make for every piece.
 const CALM: u32 = 64;
+/// Where no descriptor is free to watch a full socket with, it is tried again after this long.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// One connection.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct QuietStream {
     socket: AsyncFd<UnixStream>,
     /// The same, watched for room to write.
     full: Option<AsyncFd<UnixStream>>,
+    /// Rings where it is full and could not be watched.
+    look_again: Option<Pin<Box<Sleep>>>,
     /// Writes that went through since it was full.
     calm: u32,
     uid: u32,
@@ -42,7 +48,7 @@ impl QuietStream {
     /// What the system says. Needs a runtime.
     pub fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
         let uid = stream.peer_cred()?.uid();
-        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, full: None, calm: 0, uid })
+        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, full: None, look_again: None, calm: 0, uid })
     }
 
     /// The user at the other end, as the system says.
@@ -102,7 +108,15 @@ impl AsyncWrite for QuietStream {
             this.calm = 0;
             let full = match this.full.take() {
                 Some(full) => full,
-                None => watch(this.socket.get_ref().try_clone()?, Interest::WRITABLE)?,
+                None => match this.socket.get_ref().try_clone().and_then(|socket| watch(socket, Interest::WRITABLE)) {
+                    Ok(full) => full,
+                    // The connection is whole, and nobody would tell the other end that it were not: it goes on by the clock.
+                    Err(_) => {
+                        ready!(this.look_again.get_or_insert_with(|| Box::pin(sleep(LOOK_AGAIN))).as_mut().poll(cx));
+                        this.look_again = None;
+                        continue;
+                    }
+                },
             };
             let full = this.full.insert(full);
             // What was known is out of date: it said that there is room, or nothing yet.
