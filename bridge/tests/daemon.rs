@@ -331,3 +331,52 @@ async fn what_was_said_before_a_client_hung_up_still_arrives() {
         assert_eq!(world.heard.recv().await.unwrap().1, b"and this");
     }
 }
+
+/// Somebody gets in as soon as everything that could move has moved, and not after some time.
+async fn a_seat_is_free(world: &world::World) {
+    let began = std::time::Instant::now();
+    loop {
+        let mut next = world.dial().await;
+        next.say(&[(0, hello())]).await;
+        if let Some((0, Message::Welcome(_))) =
+            next.next().await.map(|(header, body)| (header.channel, codec::decode(header, &body).unwrap()))
+        {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_millis(2500), "the seat of a client that left is not given back");
+    }
+}
+
+async fn everything_moves() {
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_seat_is_given_back_when_its_client_has_left() {
+    let world = world_with(
+        Box::new(Fixed(Identity { principal: "uid:1".into(), scope: Scope::Admin })),
+        Limits { connections: 1, ..Limits::default() },
+    );
+    for _ in 0..10 {
+        a_seat_is_free(&world).await;
+        everything_moves().await;
+        // It says goodbye, and does not wait for the answer.
+        let mut client = world.opened(1).await;
+        client.say(&[(1, Message::Close(Close::default()))]).await;
+        drop(client);
+        a_seat_is_free(&world).await;
+        everything_moves().await;
+    }
+    // Its supervisor hung up while it did not read.
+    let mut client = world.opened(1).await;
+    client.raw(FLOOD, 0, 1, b"").await;
+    world.flood_stands().await;
+    client.raw(HANG_UP, 0, 1, b"").await;
+    everything_moves().await;
+    client.raw(0x80, 0, 1, b"to nobody").await;
+    everything_moves().await;
+    drop(client);
+    a_seat_is_free(&world).await;
+}

@@ -67,6 +67,16 @@ enum End {
     NoClient,
 }
 
+/// How far what the client said was carried.
+enum Said {
+    /// To its end.
+    All,
+    /// To its `close`, and the supervisor's answer to that is still to pass.
+    Close,
+    /// The supervisor hung up before. Reading from it says the same, after what it still had to say.
+    HungUp,
+}
+
 /// What a channel's task needs.
 pub(super) struct Channel {
     pub(super) daemon: Arc<Daemon>,
@@ -125,36 +135,36 @@ impl Channel {
         let (from, to) = tokio::io::split(stream);
         // Reading from the supervisor is given up where it waits, never while a frame is being written to the client.
         let cut = Notify::new();
-        let mut up = std::pin::pin!(async {
-            if self.up(waiting, to).await? {
-                // The supervisor's answer to that is still to pass.
-                tokio::time::sleep(CLOSING).await;
-            }
-            Ok(())
-        });
+        let mut up = std::pin::pin!(self.up(waiting, to));
         let mut down = std::pin::pin!(self.down(from, &cut));
-        let first = tokio::select! {
-            end = &mut down => Err(end),
-            why = &mut up => Ok(why),
-        };
-        let why = match first {
-            Ok(why) => why,
-            // Who takes nothing more has left; what it had said before is not taken back.
-            Err(End::NoClient) => {
-                let _: Result<(), ErrorReply> = up.await;
-                return End::NoClient;
+        let why = tokio::select! {
+            end = &mut down => {
+                if matches!(end, End::NoClient) {
+                    // Who takes nothing more has left; what it had said before is not taken back.
+                    let _: Result<Said, ErrorReply> = up.await;
+                }
+                return end;
             }
-            Err(end) => return end,
+            why = &mut up => why,
+        };
+        let stuck = match why {
+            Ok(Said::HungUp) => return down.await,
+            Ok(Said::Close) => match tokio::time::timeout(CLOSING, &mut down).await {
+                Ok(end) => return end,
+                Err(_) => None,
+            },
+            Ok(Said::All) => None,
+            Err(error) => Some(error),
         };
         cut.notify_one();
-        match (down.await, why) {
-            (End::Gone, Err(error)) => End::Stuck(error),
+        match (down.await, stuck) {
+            (End::Gone, Some(error)) => End::Stuck(error),
             (end, _) => end,
         }
     }
 
-    /// From the client to the supervisor, until the client closes the channel (true), or its connection and with it all channels.
-    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<Stream>) -> Result<bool, ErrorReply> {
+    /// From the client to the supervisor, until the client closes the channel, or its connection and with it all channels.
+    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<Stream>) -> Result<Said, ErrorReply> {
         let mut closes = false;
         while let Some(mut frame) = waiting.recv().await {
             closes = frame.kind() == Some(CLOSE);
@@ -172,12 +182,11 @@ impl Channel {
             let stall = self.daemon.limits.stall;
             match tokio::time::timeout(stall, write).await {
                 Ok(Ok(())) => {}
-                // It hung up; reading from it says the same, after what it still had to say. Until then nothing more is
-                // taken for it, or its frames would fill the room of the others'.
+                // Nothing more is taken for it, or its frames would fill the room of the others'.
                 Ok(Err(_)) => {
                     waiting.close();
                     while waiting.try_recv().is_ok() {}
-                    return std::future::pending().await;
+                    return Ok(Said::HungUp);
                 }
                 Err(_) => {
                     let why =
@@ -186,7 +195,7 @@ impl Channel {
                 }
             }
         }
-        Ok(closes)
+        Ok(if closes { Said::Close } else { Said::All })
     }
 
     /// From the supervisor to the client.
