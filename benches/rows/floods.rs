@@ -21,15 +21,15 @@ struct Flood {
 
 pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) -> Vec<Row> {
     let (lines, mb) = (amount.of(200_000, 200_000, 2_000), amount.of(50, 50, 1));
-    let list = format!("import sys; lines = [f'{{i:0{}}}' for i in range({lines})]", LINE - 1);
     let text = format!("import sys; text = ''.join(f'{{i:0{}}}\\n' for i in range({}))", LINE - 1, mb * 10_000);
     let floods = [
         Flood {
             key: "lines",
             name: format!("{lines} lines of {LINE} bytes"),
             lines,
-            before: list,
-            code: "for line in lines: print(line)",
+            before: format!("lines = {lines}"),
+            // As a person writes it: a line is made, then printed.
+            code: "for i in range(lines): print(f'{i:099}')",
         },
         Flood {
             key: "write",
