@@ -32,7 +32,8 @@ fn the_second_ctrl_c_asks_and_force_ends_the_kernel_but_not_the_session() {
     t.type_line("stubborn()");
     t.shows(&["it runs"]);
     t.keys(&["C-c"]);
-    t.wait_for("no");
+    // What the terminal itself shows of the key has a line of its own.
+    t.shows(&["it runs", "^C", "no"]);
     t.keys(&["C-c"]);
     t.wait_for("[w]ait  [f]orce (ends the kernel, variables are lost)  [d]etach");
     t.type_text("w");

@@ -18,10 +18,13 @@ impl Repl {
     /// Ctrl-C as a signal: where nothing is read, or where lines are read plainly and no key is seen.
     pub(super) fn ctrl_c(&mut self) -> Result<Next, Failure> {
         match self.doing {
-            Doing::Running(eval) => match self.stopping {
-                None => self.stop(eval)?,
-                Some(since) => self.decide_what(eval, since),
-            },
+            Doing::Running(eval) => {
+                self.screen.echoed()?;
+                match self.stopping {
+                    None => self.stop(eval)?,
+                    Some(since) => self.decide_what(eval, since),
+                }
+            }
             // As the key would: what is typed is given up, and whoever wanted it hears of it.
             Doing::Reading | Doing::Answering(_) | Doing::Redacting(..) => self.keyboard.cancel(),
             Doing::Deciding(eval) => return self.decided(&Typed::Interrupted, eval),

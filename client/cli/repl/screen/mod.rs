@@ -296,6 +296,18 @@ impl Terminal {
         Ok(())
     }
 
+    /// The terminal has shown a key by itself, such as `^C`: what comes next begins below it, or in its place where the live
+    /// line was.
+    pub(crate) fn echoed(&mut self) -> io::Result<()> {
+        let live = self.drawn.is_some();
+        self.erase()?;
+        if self.look.out == Kind::Terminal && !live {
+            self.pen.place(false);
+            self.out.write_all(b"\n")?;
+        }
+        self.flush()
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
