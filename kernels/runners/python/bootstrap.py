@@ -1,7 +1,7 @@
 import sys
 # Python 2 must be able to read this, to be told that it is too old.
 if sys.version_info < (3, 8): sys.exit("Python %d.%d is too old for Rialto: it needs Python 3.8 or newer (%s)" % (sys.version_info[0], sys.version_info[1], sys.executable))
-import posix, marshal, _imp
+import posix, marshal, _imp, _frozen_importlib_external
 
 def received(n):
     data = b""
@@ -17,8 +17,10 @@ def load(text):
     name = None
     try:
         if CACHE:
-            tag = sys.implementation.cache_tag, sys.hexversion, sys.flags.optimize, _imp.source_hash(7, text).hex()
-            name = CACHE + b"/" + ("%s-%x-%d-%s" % tag).encode()
+            # Interpreters of one version before its release may differ in what they take for code.
+            version = sys.implementation.cache_tag, sys.hexversion, _frozen_importlib_external.MAGIC_NUMBER.hex()
+            tag = version + (sys.flags.optimize, _imp.source_hash(7, text).hex())
+            name = CACHE + b"/" + ("%s-%x-%s-%d-%s" % tag).encode()
             fd = posix.open(name, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC | posix.O_NONBLOCK)
             try:
                 about = posix.fstat(fd)
@@ -50,6 +52,7 @@ def load(text):
     return code
 
 space = {"__builtins__": dict(__builtins__.__dict__), "__name__": "<rialto>", "sys": sys, "posix": posix, "marshal": marshal, "_imp": _imp}
+space["_frozen_importlib_external"] = _frozen_importlib_external
 space["CACHE"] = received(int.from_bytes(received(4), "little"))
 # In a namespace that the user's code does not see.
 load = space["load"] = type(load)(load.__code__, space)

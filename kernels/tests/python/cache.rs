@@ -19,6 +19,9 @@ fn what_is_kept_is_believed_where_it_is_whole_and_nobody_else_can_have_written_i
     let mut d = Driver::start_with(&how);
     let file = kept(folder.path());
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    // Bytecode of another kind crashes an interpreter, whatever its version.
+    let kind = d.exec("import importlib.util; importlib.util.MAGIC_NUMBER.hex()").ok().result().unwrap();
+    assert!(file.to_string_lossy().contains(kind.trim_matches('\'')), "{} is not for {kind}", file.display());
     let runs = |what: &str| assert_eq!(Driver::start_with(&how).exec("6*7").ok().result().as_deref(), Some("42"), "{what}");
     runs("from what is kept");
     // Something else in its place, so that it is seen whether it is believed.
