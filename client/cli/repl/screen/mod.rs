@@ -1,7 +1,7 @@
 //! Everything that is shown. It knows nothing of the session and nothing of the editor: it is told what happened, and what the
 //! time is.
 //!
-//! All that a program wrote goes through [`sanitise`](crate::sanitise) on its way to a terminal. Into a pipe bytes go as they are.
+//! All that a program wrote goes through [`crate::sanitise`] on its way to a terminal. Into a pipe bytes go as they are.
 
 mod above;
 mod flood;
