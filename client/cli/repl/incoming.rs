@@ -97,8 +97,9 @@ impl Repl {
         if let Some(text) = self.link.due(now) {
             self.talk(&text);
         }
-        if let (Reached::Yes, Doing::Running(_)) = (self.link.reached(), self.doing)
-            && let Some(since) = self.link.silent(now)
+        // Asked in any case: what is due and not taken would be due for ever.
+        if let Some(since) = self.link.silent(now)
+            && let (Reached::Yes, Doing::Running(_)) = (self.link.reached(), self.doing)
         {
             self.screen.busy(Busy::Offline { since, why: "the session does not answer".to_owned() });
         }

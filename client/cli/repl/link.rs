@@ -69,6 +69,8 @@ impl Link {
     /// It is back. For how long it was gone, where that was told.
     pub(super) fn back(&mut self, now: Instant) -> Option<Duration> {
         self.up = now;
+        // What was asked before is asked again now.
+        self.asked = self.asked.map(|_| now);
         let lost = self.lost.take()?;
         lost.told.then(|| now.saturating_duration_since(lost.since))
     }
@@ -99,17 +101,21 @@ impl Link {
         std::mem::replace(&mut self.told, false)
     }
 
-    /// Since when nothing came although something should have. Said once.
+    /// Since when nothing came although something should have. Said once; without a link nothing should.
     pub(super) fn silent(&mut self, now: Instant) -> Option<Instant> {
-        let asked = self.asked.filter(|asked| !self.told && now.saturating_duration_since(*asked) >= SILENCE)?;
+        let asked = self.awaited().filter(|asked| now.saturating_duration_since(*asked) >= SILENCE)?;
         self.told = true;
         Some(asked)
     }
 
-    /// When to call [`Self::due`].
+    fn awaited(&self) -> Option<Instant> {
+        self.asked.filter(|_| !self.told && self.lost.is_none())
+    }
+
+    /// When to call [`Self::due`] and [`Self::silent`].
     pub(super) fn next(&self) -> Option<Instant> {
         let lost = self.lost.as_ref().filter(|lost| !lost.told).map(|lost| lost.since + SOON);
-        lost.into_iter().chain(self.asked.filter(|_| !self.told).map(|asked| asked + SILENCE)).min()
+        lost.into_iter().chain(self.awaited().map(|asked| asked + SILENCE)).min()
     }
 
     /// Time has passed: what to say of a link that has not come back.
@@ -183,6 +189,14 @@ mod tests {
         link.submitted(t);
         assert_eq!((link.silent(t), link.silent(t + SILENCE), link.silent(t + SILENCE * 2)), (None, Some(t), None));
         assert_eq!(link.next(), None);
+        // Nobody waits for an answer over a link that is lost, and once it is back the wait begins anew.
+        link.submitted(t);
+        link.lost(t, "it broke");
+        let _ = link.due(t + SOON);
+        assert_eq!((link.silent(t + SILENCE), link.next()), (None, None));
+        link.back(t + SILENCE);
+        assert_eq!((link.silent(t + SILENCE), link.next()), (None, Some(t + SILENCE * 2)));
+        link.heard();
         link.submitted(t);
         link.heard();
         assert_eq!((link.silent(t + SILENCE), link.next()), (None, None));

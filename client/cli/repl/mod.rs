@@ -52,6 +52,9 @@ use signals::{Signal, Signals};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// The least time between two looks at the clock.
+const TICK: Duration = Duration::from_millis(5);
+
 pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure> {
     if let (true, Some(session)) = (args.observe, &args.session) {
         return crate::attach::observe(place, session).await;
@@ -224,13 +227,15 @@ impl Repl {
     }
 
     async fn go(&mut self, mut signals: Signals) -> Result<u8, Failure> {
+        let mut ticked: Option<Instant> = None;
         loop {
             if self.doing == Doing::Waiting {
                 self.screen.before_read()?;
                 self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial: self.screen.typed(), kind: Kind::Code });
                 self.doing = Doing::Reading;
             }
-            let timer = self.next_tick();
+            // Time goes first, or a flood would stop the clock; but whatever is due, the session has its turn in between.
+            let timer = self.next_tick().map(|due| ticked.map_or(due, |ticked| due.max(ticked + TICK)));
             let next = tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
@@ -248,7 +253,11 @@ impl Repl {
                     }
                     None => Next::Over,
                 },
-                () = signals::at(timer) => { self.tick()?; Next::On }
+                () = signals::at(timer) => {
+                    self.tick()?;
+                    ticked = Some(Instant::now());
+                    Next::On
+                }
                 incoming = self.session.next(), if !self.ended => self.incoming(incoming)?,
             };
             match next {
