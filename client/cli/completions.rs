@@ -29,6 +29,15 @@ Whole paths of other folders for journals and for sockets; they are for tests.
 \fBRIALTO_LOG\fR
 What supervisors and the daemon write to their logs, such as \fBinfo\fR or \fBrialto_bridge=debug\fR.
 .TP
+\fBRIALTO_EDIT_MODE\fR
+\fBvi\fR or \fBemacs\fR, as \fB\-\-edit\-mode\fR.
+.TP
+\fBRIALTO_IMAGES\fR
+How the terminal draws pictures: \fBkitty\fR, \fBiterm\fR, \fBsixel\fR, or \fBoff\fR. Otherwise it is asked.
+.TP
+\fBRIALTO_STATUS\fR
+\fBoff\fR: no line with a clock while something runs, no window title.
+.TP
 \fBNO_COLOR\fR
 No colours.
 .SH FILES

@@ -71,7 +71,14 @@ impl Repl {
     /// While our eval runs, the live line says why nothing comes.
     pub(super) fn say_offline(&mut self) {
         if let super::link::Reached::No(since, _) = self.link.reached() {
-            self.screen.busy(Busy::Offline { since, why: "no link; it is sent when that is back".to_owned() });
+            let why = match (self.evals.our_number(), self.stopping) {
+                (None, None) => "no link; it is sent when that is back".to_owned(),
+                (Some(n), None) => format!("no link; #{n} runs on, and all it prints comes when that is back"),
+                // It overtakes a submit that has not been sent either, which then never runs.
+                (None, Some(_)) => "no link; when that is back, it is cancelled before it runs".to_owned(),
+                (Some(n), Some(_)) => format!("no link; #{n} runs on, and is interrupted when that is back"),
+            };
+            self.screen.busy(Busy::Offline { since, why });
         }
     }
 

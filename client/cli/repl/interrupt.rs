@@ -38,7 +38,9 @@ impl Repl {
         let now = Instant::now();
         self.stopping = Some(now);
         self.screen.busy(Busy::Interrupting { n: self.evals.number_of(eval), since: now });
-        self.send_interrupt(eval, None)
+        self.send_interrupt(eval, None)?;
+        self.say_offline();
+        Ok(())
     }
 
     fn send_interrupt(&mut self, eval: EvalId, escalate: Option<Escalate>) -> Result<(), Failure> {
@@ -53,8 +55,12 @@ impl Repl {
     fn decide_what(&mut self, eval: EvalId, since: Instant) {
         let _ = self.screen.before_read();
         let after = seconds(since.elapsed());
-        let question = format!("still running after {after}: [w]ait  [f]orce (ends the kernel, variables are lost)  [d]etach ");
-        let kind = Kind::Key { question, choices: "wfd".to_owned() };
+        let (question, choices) = if self.link.is_lost() {
+            (format!("no link, and asked to stop {after} ago: [w]ait  [d]etach (what was asked of it is lost) "), "wd")
+        } else {
+            (format!("still running after {after}: [w]ait  [f]orce (ends the kernel, variables are lost)  [d]etach "), "wfd")
+        };
+        let kind = Kind::Key { question, choices: choices.to_owned() };
         self.keyboard.read(Read { prompt: String::new(), initial: String::new(), kind });
         self.doing = Doing::Deciding(eval);
     }

@@ -22,7 +22,7 @@ pub(super) fn all() -> String {
     }
     text.push_str(
         "Ctrl-C clears the line, or interrupts what runs. Ctrl-D leaves. obj? and obj?? describe a thing.\n\
-         %, ! and everything else go to the kernel. :help COMMAND says more.",
+         All else goes to the kernel as it is, %, ! and all. :help COMMAND says more.",
     );
     text
 }
