@@ -230,7 +230,7 @@ pub fn any_message(pick: u8, d: &mut Dice<'_>) -> Message {
                     // After the events that are known, one that is not: it is counted and passed on.
                     let event = match events.get(n - 2) {
                         Some(make) => make(d),
-                        None => Event::Unknown(0x70 + d.byte() % 16),
+                        None => Event::Unknown(0x78 + d.byte() % 8),
                     };
                     Message::Event(Record { seq, at, event })
                 }
