@@ -9,12 +9,17 @@ use std::os::fd::AsFd;
 
 /// Asks, and waits for one of these; a capital letter and its small one are the same.
 pub(super) fn ask(question: &str, choices: &str, wake: &PipeReader, state: &State) -> Typed {
-    let mut out = stdout().lock();
-    let _ = write!(out, "{question}").and_then(|()| out.flush());
+    say(question);
     let typed = read(choices, wake, state).unwrap_or_else(|e| Typed::Failed(e.to_string()));
     let shown = if let Typed::Key(key) = &typed { key.to_string() } else { String::new() };
-    let _ = writeln!(out, "{shown}");
+    say(&(shown + "\n"));
     typed
+}
+
+/// Nobody may hold the lock while a key is waited for: whoever gives the question up may have to show something first.
+fn say(text: &str) {
+    let mut out = stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn read(choices: &str, wake: &PipeReader, state: &State) -> std::io::Result<Typed> {
