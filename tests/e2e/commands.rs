@@ -179,7 +179,7 @@ fn the_text_of_an_eval_is_removed_after_a_question() {
     t.type_line("n");
     t.wait_for("#1 stays as it is");
     t.type_line(":redact 1");
-    t.shows(&["for good? [y/n]"]);
+    t.shows(&["remove the text and output of #1 for good? [y/n]"]);
     t.type_line("y");
     t.wait_for("the text of eval #1 was removed");
     t.keys(&["C-d"]);

@@ -240,6 +240,10 @@ impl Repl {
                 biased;
                 signal = signals.next() => match signal {
                     Signal::Interrupt => self.ctrl_c()?,
+                    Signal::Quit => {
+                        self.screen.echoed()?;
+                        Next::Over
+                    }
                     Signal::Gone => Next::Over,
                 },
                 typed = self.keyboard.typed.recv() => match typed {

@@ -10,7 +10,9 @@ use tokio::time::sleep_until;
 pub(super) enum Signal {
     /// Ctrl-C while nothing is read.
     Interrupt,
-    /// The window was closed, somebody wants this program to end, or Ctrl-\ was pressed: at once.
+    /// Ctrl-\ while nothing is read: out at once.
+    Quit,
+    /// The window was closed, or somebody wants this program to end.
     Gone,
 }
 
@@ -47,7 +49,7 @@ impl Signals {
             biased;
             _ = self.hangup.recv() => Signal::Gone,
             _ = self.terminate.recv() => Signal::Gone,
-            _ = self.quit.recv() => Signal::Gone,
+            _ = self.quit.recv() => Signal::Quit,
             _ = self.interrupt.recv() => Signal::Interrupt,
         }
     }

@@ -108,11 +108,12 @@ impl<'w> Terminal<'w> {
         self.tmux(&["capture-pane", "-p", "-S", "-"])
     }
 
-    /// Waits until the screen ends with these lines: the place where somebody would type next.
+    /// Waits until the screen ends with these lines: the place where somebody would type next. Whole lines, or half of what
+    /// is being typed would do.
     #[track_caller]
     pub(crate) fn shows(&self, lines: &[&str]) {
         let wanted = lines.join("\n");
-        let ends = || self.screen().ends_with(&wanted).then_some(());
+        let ends = || format!("\n{}", self.screen()).ends_with(&format!("\n{wanted}")).then_some(());
         until_or("the screen to end so", ends, || format!("wanted\n{wanted}\nthe screen\n{}", self.screen()));
     }
 

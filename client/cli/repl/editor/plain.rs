@@ -105,6 +105,9 @@ impl Plain {
                 return Ok(if rest.is_empty() { Line::Eof } else { Line::Text(rest) });
             }
             if state.cancelled() {
+                if tcgetattr(stdin().as_fd()).is_ok() {
+                    writeln!(stdout())?;
+                }
                 return Ok(Line::Cancelled);
             }
             self.more()?;
