@@ -25,6 +25,7 @@ mod repl;
 mod restart;
 mod rm;
 mod rpc;
+mod runtime;
 mod sanitise;
 mod serve;
 mod share;
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
     if let Some(Command::Supervise(args)) = &args.command {
         return supervise::run(args);
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime::build() {
         Ok(runtime) => runtime,
         Err(e) => return exit::code(Err(Failure::internal(format!("the program could not set itself up: {e}")))),
     };

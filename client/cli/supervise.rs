@@ -17,7 +17,7 @@ pub(crate) fn run(args: &SuperviseArgs) -> ExitCode {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
     log.with_ansi(false).with_env_filter(filter).init();
     // Nobody holds a supervisor's terminal, and one that writes to a closed pipe must not die of it: its kernel would.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match crate::runtime::build() {
         Ok(runtime) => runtime,
         Err(e) => {
             tracing::error!(error = %e, "the runtime could not be built");

@@ -80,17 +80,24 @@ impl Home {
         Ok(Claimed { id, created: true })
     }
 
-    /// Makes the session. The caller holds the lock.
+    /// Makes the session, or leaves nothing of it. The caller holds the lock.
     fn build(&self, spec: &Spec, request: &Path) -> Result<(), HomeError> {
         let place = self.session(&spec.id);
         place.socket()?;
         let aside = self.sessions_dir().join(format!(".new-{}", spec.id));
-        SessionHome::furnish(&aside, spec)?;
-        if let Some(name) = &spec.name {
-            ours::write(&self.names_dir().join(name.as_str()), spec.id.as_str())?;
+        let name = spec.name.as_ref().map(|name| self.names_dir().join(name.as_str()));
+        let built = SessionHome::furnish(&aside, spec)
+            .and_then(|()| name.iter().try_for_each(|name| ours::write(name, spec.id.as_str())))
+            .and_then(|()| ours::write(request, spec.id.as_str()))
+            .and_then(|()| std::fs::rename(&aside, place.dir()).map_err(HomeError::io("make", place.dir())));
+        if built.is_err() {
+            // Where this fails as well, what stays leads nowhere and is taken over.
+            for file in name.iter().map(std::path::PathBuf::as_path).chain([request]) {
+                let _ = ours::remove(file);
+            }
+            let _ = std::fs::remove_dir_all(&aside);
         }
-        ours::write(request, spec.id.as_str())?;
-        std::fs::rename(&aside, place.dir()).map_err(HomeError::io("make", place.dir()))
+        built
     }
 
     /// An id that no session here has, nor any other text means. Ten letters of dice do not repeat; this is for dice that do.
@@ -173,6 +180,17 @@ mod tests {
         assert!(matches!(home.claim(name("work"), &other, "uid:0"), Err(HomeError::NameTaken { .. })));
         let new = Create { must_be_new: true, ..with(4) };
         assert!(matches!(home.claim(None, &new, "uid:0"), Err(HomeError::Exists(_))));
+    }
+
+    #[test]
+    fn a_claim_that_fails_leaves_nothing() {
+        let (_temp, home) = home();
+        // Where the request belongs there is a folder.
+        std::fs::create_dir_all(home.requests_dir().join(create(1).id.to_string()).join("in the way")).unwrap();
+        assert!(home.claim(name("work"), &create(1), "uid:0").is_err());
+        assert_eq!(std::fs::read_dir(home.names_dir()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(home.sessions_dir()).unwrap().count(), 0);
+        assert!(home.claim(name("work"), &create(2), "uid:0").unwrap().created);
     }
 
     #[test]

@@ -25,20 +25,28 @@ impl Home {
     /// Where the files do not let themselves be removed. The session is gone from every listing even then.
     pub fn remove_held(&self, id: &SessionId, lock: Lock) -> Result<(), HomeError> {
         let session = self.session(id);
-        let spec = session.spec();
         let _held = self.hold()?;
+        // All that must be read is read before anything goes: a file that cannot be opened now can be when this is done again.
+        let spec = match session.spec() {
+            Ok(spec) => Some(spec),
+            Err(HomeError::Io { why, doing, path }) if why.kind() != std::io::ErrorKind::NotFound => {
+                return Err(HomeError::Io { why, doing, path });
+            }
+            Err(_) => None,
+        };
+        let request = spec.as_ref().map(|spec| self.requests_dir().join(spec.created_by.to_string()));
+        let mut name = spec.and_then(|spec| spec.name).map(|name| self.names_dir().join(name.as_str()));
+        // The name may have been given to another session by hand.
+        if let Some(file) = &name
+            && ours::read(file, 64)?.as_deref() != Some(id.as_str())
+        {
+            name = None;
+        }
         // One step takes it out of sight; what follows can be done again by whoever removes something next.
         let aside = self.sessions_dir().join(format!(".gone-{id}"));
         std::fs::rename(session.dir(), &aside).map_err(HomeError::io("remove", session.dir()))?;
-        if let Ok(spec) = spec {
-            ours::remove(&self.requests_dir().join(spec.created_by.to_string()))?;
-            let name = spec.name.map(|name| self.names_dir().join(name.as_str()));
-            // The name may have been given to another session by hand.
-            if let Some(name) = name
-                && ours::read(&name, 64)?.as_deref() == Some(id.as_str())
-            {
-                ours::remove(&name)?;
-            }
+        for file in request.into_iter().chain(name) {
+            ours::remove(&file)?;
         }
         if let Ok(socket) = session.socket() {
             ours::remove(socket)?;
