@@ -17,9 +17,14 @@ const LINES: u64 = 30_000;
 
 /// A session in which output flows.
 async fn flowing() -> (World, Client, EvalId) {
+    flowing_after("").await
+}
+
+/// The same, where this runs first.
+async fn flowing_after(body: &str) -> (World, Client, EvalId) {
     let mut world = World::new();
     let mut client = world.client("work");
-    let (eval, _) = client.submit(job(&world.truth(), "job", LINES, ""));
+    let (eval, _) = client.submit(job(&world.truth(), "job", LINES, body));
     client.until(|c| (c.printed > 1_000).then_some(())).await;
     (world, client, eval)
 }
@@ -42,7 +47,10 @@ async fn close(mut world: World, clients: Vec<Client>, name: &str) {
 #[test]
 fn a_stopped_kernel_goes_on_and_meanwhile_all_else_does() {
     play(async {
-        let (mut world, mut client, eval) = flowing().await;
+        // Its last line waits for a file, or it might be over before it is stopped.
+        let last = "def range(n):\n    import builtins, time\n    for i in builtins.range(n):\n        \
+                    while i == n - 1 and not os.path.exists('gate'): time.sleep(0.003)\n        yield i\n";
+        let (mut world, mut client, eval) = flowing_after(last).await;
         let pid = kernel(&world.only()).unwrap();
         stop(pid).await;
         // Others come, ask, and wait in the queue.
@@ -52,6 +60,7 @@ fn a_stopped_kernel_goes_on_and_meanwhile_all_else_does() {
         let (waiting, _) = other.submit(job(&world.truth(), "waiting", 5, ""));
         other.until(|c| c.numbers.get(&waiting).copied()).await;
         signal(pid, Signal::SIGCONT);
+        std::fs::write(world.path("gate"), "").unwrap();
         assert_eq!(client.end_of(eval).await.outcome, Outcome::Ok);
         assert_eq!(other.end_of(waiting).await.outcome, Outcome::Ok);
         close(world, vec![client, other], "the kernel stops and goes on").await;
