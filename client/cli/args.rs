@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and the help that teaches it.
 
 use crate::completions;
+use crate::export::Format;
 use crate::repl::editor::Mode;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// Show what happened in a session
     Logs(LogsArgs),
+    /// Write a session as a notebook, as prose, as a program, or as JSON lines
+    Export(ExportArgs),
     /// Wait for an eval to end, and exit as it did
     Wait(EvalArgs),
     /// Stop an eval: the one that is named, or the one that runs now
@@ -283,6 +286,42 @@ pub(crate) struct LogsArgs {
     /// Print events as JSON lines
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto export work -o work.ipynb               a notebook of everything that ran, with its output
+  rialto export work --format py --until 12      the code of #1 to #12, for a file to run
+  rialto export work --format md --no-output     only the code, as prose
+  rialto export work --format jsonl | jq -r 'select(.outcome == \"error\") | .code'
+                                                 a line for each eval: what failed
+
+What was printed is made safe to look at in md and ipynb, and is as it was written in jsonl (bytes that are no text
+are replaced). Of an eval at most 32 MiB of output are written, and it is said how much more there is.
+")]
+pub(crate) struct ExportArgs {
+    /// The session: its name, its id or the beginning of one; alive or ended
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: String,
+    /// What to write. Default: what the ending of the file's name says
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// The file to write. Default: stdout
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(short, long, requires = "output")]
+    pub(crate) force: bool,
+    /// The first eval: its number (12 or #12) or its id
+    #[arg(long, value_name = "EVAL")]
+    pub(crate) from: Option<String>,
+    /// The last eval: its number (12 or #12) or its id
+    #[arg(long, value_name = "EVAL")]
+    pub(crate) until: Option<String>,
+    /// Leave out what the evals showed
+    #[arg(long)]
+    pub(crate) no_output: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -19,7 +19,7 @@ use rialto_client::protocol::{Cursor, Epoch, Message, Seq, codec};
 use rialto_client::{Incoming, Session, Start};
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 use std::time::Duration;
-use stored::Stored;
+pub(crate) use stored::Stored;
 use tokio::signal::unix::{SignalKind, signal};
 pub(crate) use transcript::Transcript;
 

@@ -8,6 +8,7 @@ mod completions;
 mod doctor;
 mod exec;
 mod exit;
+mod export;
 mod gc;
 mod init;
 mod interrupt;
@@ -17,6 +18,7 @@ mod local;
 mod logs;
 mod ls;
 mod paint;
+mod past;
 mod people;
 mod reach;
 mod redact;
@@ -82,6 +84,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Attach(args) => attach::run(&place, args).await,
         Command::Ls(args) => ls::run(&place, &args).await,
         Command::Logs(args) => logs::run(&place, &args).await,
+        Command::Export(args) => export::run(&place, &args).await,
         Command::Wait(args) => wait::run(&place, &args).await,
         Command::Interrupt(args) => interrupt::run(&place, &args).await,
         Command::Restart(args) => restart::run(&place, &args).await,

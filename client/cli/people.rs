@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use nix::unistd::{Uid, User};
+use rialto_client::protocol::event::Who;
 
 /// The user number behind a name or a number.
 pub(crate) fn uid(name: &str) -> Result<u32, Failure> {
@@ -35,6 +36,12 @@ pub(crate) fn shown(principal: &str, here: bool) -> String {
         Some(user) => format!("{} ({principal})", user.name),
         None => principal.to_owned(),
     }
+}
+
+/// Whoever did something, in short: `uid:1001/exec`.
+pub(crate) fn named(who: &Who) -> String {
+    let text = if who.label.is_empty() { who.principal.clone() } else { format!("{}/{}", who.principal, who.label) };
+    crate::ls::plain(&text)
 }
 
 #[cfg(test)]

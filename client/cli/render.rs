@@ -76,6 +76,22 @@ impl Screen {
     }
 }
 
+/// A value's text, or what it is where it has none.
+pub(crate) fn value(data: &Bundle) -> String {
+    plain(data).map_or_else(
+        || {
+            let forms: Vec<&str> = data.keys().map(String::as_str).collect();
+            format!("[{}]", forms.join("; "))
+        },
+        |text| text.lossy().into_owned(),
+    )
+}
+
+/// An exception as the language prints it.
+pub(crate) fn failed(failure: &Failure) -> String {
+    if failure.traceback.is_empty() { format!("{}: {}", failure.name, failure.value) } else { failure.traceback.clone() }
+}
+
 /// The form that every terminal can show.
 fn plain(data: &Bundle) -> Option<&Bytes> {
     data.get("text/plain").or_else(|| data.get("text/markdown"))

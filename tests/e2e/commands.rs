@@ -105,7 +105,7 @@ fn a_session_becomes_a_notebook_a_page_a_program_and_a_transcript() {
         t.wait_for(&format!("wrote {name} (4 evals)"));
     }
     t.type_line(":export work.doc");
-    t.wait_for(":export takes a file that ends in .ipynb, .md, .py or .txt");
+    t.wait_for(":export takes a file that ends in .ipynb, .md, .py, .jsonl or .txt");
     let read = |name: &str| std::fs::read_to_string(world.project().join(name)).unwrap();
     let book: Value = serde_json::from_str(&read("work.ipynb")).unwrap();
     assert_eq!((book["nbformat"].as_u64(), book["nbformat_minor"].as_u64()), (Some(4), Some(5)));

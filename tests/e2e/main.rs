@@ -9,6 +9,7 @@ mod daemon;
 mod editing;
 mod ends;
 mod exec;
+mod export;
 mod history;
 mod interrupting;
 mod links;

@@ -10,19 +10,19 @@ use std::path::PathBuf;
 /// Bytes of one turn.
 const TURN: usize = 2 * 1024 * 1024;
 
-pub(super) struct Stored {
+pub(crate) struct Stored {
     path: PathBuf,
     /// The newest epoch, once the cursor has been looked at.
     epoch: Option<Epoch>,
 }
 
 impl Stored {
-    pub(super) const fn new(path: PathBuf) -> Self {
+    pub(crate) const fn new(path: PathBuf) -> Self {
         Self { path, epoch: None }
     }
 
     /// The next items after the cursor, which moves behind them. None: there are no more, or none before `until`.
-    pub(super) fn turn(
+    pub(crate) fn turn(
         &mut self,
         cursor: &mut Option<Cursor>,
         until: &mut Option<Seq>,

@@ -10,7 +10,7 @@ mod sessions;
 mod table;
 pub(super) mod text;
 
-pub(super) use sessions::named;
+pub(super) use crate::people::named;
 
 use super::{Next, Repl};
 use crate::exit::Failure;

@@ -1,11 +1,11 @@
 //! What sessions there are, who is in this one, a fresh kernel for it.
 
 use crate::exit::Failure;
+use crate::people::named;
 use crate::repl::Repl;
 use crate::repl::greet::handle;
 use crate::repl::replay::{LABEL, stoppable};
 use crate::{args, kernels, ls, target};
-use rialto_client::protocol::event::Who;
 
 impl Repl {
     pub(super) async fn sessions(&mut self) -> Result<(), Failure> {
@@ -69,10 +69,4 @@ impl Repl {
         stoppable(async { Ok(self.session.kill().await?) }).await?;
         self.say(&format!("ended {}", self.name))
     }
-}
-
-/// Whoever did something, in short.
-pub(in crate::repl) fn named(who: &Who) -> String {
-    let text = if who.label.is_empty() { who.principal.clone() } else { format!("{}/{}", who.principal, who.label) };
-    ls::plain(&text)
 }

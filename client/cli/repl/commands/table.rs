@@ -227,7 +227,7 @@ pub(super) const ALL: [Command; 20] = [
         also: &["transcript"],
         takes: "FILE",
         group: Group::Files,
-        what: "the session as .ipynb, .md, .py or .txt",
+        what: "the session as .ipynb, .md, .py, .jsonl or .txt",
         example: ":export work.ipynb",
         more: "From the journal: everything that was run, by whomever, with its output. A file that is there is left alone.",
     },

@@ -1,8 +1,8 @@
 //! What an eval showed, as text that is safe on a terminal; and the last lines of it.
 
+pub(in crate::repl) use crate::render::{failed, value};
 use crate::sanitise::Strip;
 use rialto_client::protocol::event::Event;
-use rialto_client::protocol::{Bundle, Failure};
 use std::collections::VecDeque;
 
 /// A line longer than this is cut: nobody reads it, and a program that never ends one must not fill the memory. Bytes.
@@ -63,22 +63,6 @@ pub(in crate::repl) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     Strip::default().clean(text, &mut out);
     out
-}
-
-/// A value's text, or what it is where it has none.
-pub(in crate::repl) fn value(data: &Bundle) -> String {
-    data.get("text/plain").or_else(|| data.get("text/markdown")).map_or_else(
-        || {
-            let forms: Vec<&str> = data.keys().map(String::as_str).collect();
-            format!("[{}]", forms.join("; "))
-        },
-        |text| text.lossy().into_owned(),
-    )
-}
-
-/// An exception as the language prints it.
-pub(in crate::repl) fn failed(failure: &Failure) -> String {
-    if failure.traceback.is_empty() { format!("{}: {}", failure.name, failure.value) } else { failure.traceback.clone() }
 }
 
 /// The last lines of a text, and how many there were. When full, the oldest goes.

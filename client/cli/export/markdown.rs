@@ -2,7 +2,7 @@
 
 use super::cells::{Cell, Part};
 use super::{About, Form};
-use crate::repl::commands::text;
+use crate::render::{failed, value};
 use data_encoding::BASE64;
 use std::io::{self, Write};
 
@@ -21,25 +21,27 @@ impl Form for Markdown {
     }
 
     fn cell(&mut self, out: &mut dyn Write, cell: &Cell) -> io::Result<()> {
-        let by = cell.accepted.by.as_ref().map_or_else(String::new, |by| format!(", {}", crate::repl::commands::named(by)));
+        let by = cell.accepted.by.as_ref().map_or_else(String::new, |by| format!(", {}", crate::people::named(by)));
         writeln!(out, "\n## #{}{by}\n", cell.accepted.n)?;
-        fenced(out, &self.language, cell.code())?;
+        if cell.accepted.code.is_some() {
+            fenced(out, &self.language, cell.code())?;
+        }
         for part in &cell.parts {
             writeln!(out)?;
             match part {
                 Part::Text(_, text) => fenced(out, "text", text)?,
-                Part::Failure(failure) => fenced(out, "text", &text::failed(failure))?,
+                Part::Failure(failure) => fenced(out, "text", &failed(failure))?,
                 Part::Value(_, data) => match (data.get("text/markdown"), data.get("image/png")) {
                     (_, Some(image)) if image.0.len() <= IMAGE => {
                         writeln!(out, "![#{}](data:image/png;base64,{})", cell.accepted.n, BASE64.encode(&image.0))?;
                     }
                     (Some(prose), _) => writeln!(out, "{}", prose.lossy().trim_end())?,
-                    (None, _) => fenced(out, "text", &text::value(data))?,
+                    (None, _) => fenced(out, "text", &value(data))?,
                 },
             }
         }
-        if cell.left_out > 0 {
-            writeln!(out, "\n({} more bytes are not in this file; `rialto logs` has them)", cell.left_out)?;
+        if let Some(missing) = cell.missing() {
+            writeln!(out, "\n({missing})")?;
         }
         cell.end_in_words().map_or(Ok(()), |words| writeln!(out, "\n*#{} {words}*", cell.accepted.n))
     }

@@ -40,8 +40,8 @@ impl Form for Notebook {
 fn value(cell: &Cell) -> Value {
     let n = cell.accepted.n;
     let mut outputs: Vec<Value> = cell.parts.iter().map(|part| output(part, n)).collect();
-    if cell.left_out > 0 {
-        let text = format!("[{} more bytes are not in this file; rialto logs has them]\n", cell.left_out);
+    if let Some(missing) = cell.missing() {
+        let text = format!("[{missing}]\n");
         outputs.push(json!({ "output_type": "stream", "name": "stderr", "text": text }));
     }
     let ran = cell.ended.as_ref().is_none_or(|ended| {
