@@ -45,6 +45,12 @@ impl Evals {
         self.sent = beginning(Some(code));
     }
 
+    /// It never left, and never will.
+    pub(super) fn taken_back(&mut self) {
+        self.ours = None;
+        self.sent.clear();
+    }
+
     /// An eval took its place in the queue. `author` is nobody where this terminal sent it.
     pub(super) fn accepted(&mut self, a: &Accepted, at: Stamp, author: Option<String>) {
         let stage = if a.started { Stage::Running(at) } else { Stage::Waiting };

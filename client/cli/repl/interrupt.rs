@@ -20,17 +20,34 @@ impl Repl {
         match self.doing {
             Doing::Running(eval) => {
                 self.screen.echoed()?;
-                match self.stopping {
-                    None => self.stop(eval)?,
-                    Some(since) => self.decide_what(eval, since),
+                if let Some(since) = self.stopping {
+                    self.decide_what(eval, since);
+                } else if !self.take_back(eval)? {
+                    self.stop(eval)?;
                 }
             }
             // As the key would: what is typed is given up, and whoever wanted it hears of it.
-            Doing::Reading | Doing::Answering(_) | Doing::Redacting(..) => self.keyboard.cancel(),
+            Doing::Reading | Doing::Answering(_) | Doing::Confirming(_) => self.keyboard.cancel(),
             Doing::Deciding(eval) => return self.decided(&Typed::Interrupted, eval),
             Doing::Waiting | Doing::Dropping => {}
         }
         Ok(Next::On)
+    }
+
+    /// An entry that has not left this program need not be stopped anywhere: it is forgotten. False where it may have arrived.
+    fn take_back(&mut self, eval: EvalId) -> Result<bool, Failure> {
+        let submit = self.awaited.iter().find(|(_, what)| matches!(what, Awaited::Submit(of) if *of == eval));
+        let Some(ticket) = submit.map(|(ticket, _)| *ticket) else { return Ok(false) };
+        if !self.session.take_back(ticket) {
+            return Ok(false);
+        }
+        self.awaited.remove(&ticket);
+        self.evals.taken_back();
+        self.link.nothing_asked();
+        self.screen.end(Instant::now())?;
+        self.talk("never sent, taken back; Up brings it to the prompt");
+        self.doing = Doing::Waiting;
+        Ok(true)
     }
 
     /// Interrupts our eval, once.
@@ -56,9 +73,10 @@ impl Repl {
         let _ = self.screen.before_read();
         let after = seconds(since.elapsed());
         let (question, choices) = if self.link.is_lost() {
-            (format!("no link, and asked to stop {after} ago: [w]ait  [d]etach (what was asked of it is lost) "), "wd")
+            (format!("no link, and asked to stop {after} ago: [w]ait  [d]etach (what was asked of it is lost) "), "Wd")
         } else {
-            (format!("still running after {after}: [w]ait  [f]orce (ends the kernel, variables are lost)  [d]etach "), "wfd")
+            let keys = "[w]ait  [i]nterrupt again  [f]orce (variables are lost)  [d]etach";
+            (format!("still running after {after}: {keys} "), "Wifd")
         };
         let kind = Kind::Key { question, choices: choices.to_owned() };
         self.keyboard.read(Read { prompt: String::new(), initial: String::new(), kind });
@@ -75,6 +93,7 @@ impl Repl {
                 self.talk("ending the kernel; the session lives on");
                 self.send_interrupt(eval, Some(FORCE))?;
             }
+            Typed::Key('i') => self.stop(eval)?,
             // Ctrl-C once more, or Ctrl-D: out of here, and nothing is ended.
             Typed::Key('d') | Typed::Interrupted | Typed::Eof => {
                 self.detached();

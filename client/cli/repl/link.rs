@@ -95,6 +95,11 @@ impl Link {
         self.told = false;
     }
 
+    /// What was submitted was taken back.
+    pub(super) const fn nothing_asked(&mut self) {
+        self.asked = None;
+    }
+
     /// The session said something: it is there. True where it had been missed.
     pub(super) const fn heard(&mut self) -> bool {
         self.asked = None;

@@ -106,7 +106,12 @@ impl Core {
         if snapshot.cursor.is_some() {
             self.set_cursor(snapshot.cursor);
         }
-        snapshot.requests.into_iter().map(|message| self.send(message)).collect()
+        let send = |message| {
+            let ticket = self.send(message)?;
+            self.outbox.may_have_gone(ticket);
+            Ok(ticket)
+        };
+        snapshot.requests.into_iter().map(send).collect()
     }
 
     /// What a program would keep on disk now.
@@ -149,6 +154,12 @@ impl Core {
             return Err(why.clone());
         }
         self.outbox.push(message)
+    }
+
+    /// Forgets a request that has not left this program, and says whether it did so. One that was given to a link may have
+    /// arrived, whatever became of that link: it stays, and only the other side can stop what it asks for.
+    pub fn take_back(&mut self, ticket: Ticket) -> bool {
+        self.outbox.take_back(ticket)
     }
 
     /// Keeps the answer to this for [`Self::take_answer`].

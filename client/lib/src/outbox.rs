@@ -38,6 +38,8 @@ struct Entry {
     tries: u32,
     /// It is sent again on a new link.
     kept: bool,
+    /// It was given to a link once, or may have been: nobody can say that it never arrived.
+    went: bool,
 }
 
 /// A thousand submits at once must not look at a thousand entries each: what is asked of all of them is counted as they change.
@@ -80,7 +82,7 @@ impl Outbox {
         } else {
             self.queries += 1;
         }
-        self.entries.push_back(Entry { ticket, message, bytes, state: State::Unsent, tries: 0, kept });
+        self.entries.push_back(Entry { ticket, message, bytes, state: State::Unsent, tries: 0, kept, went: false });
         Ok(ticket)
     }
 
@@ -161,6 +163,7 @@ impl Outbox {
         self.delayed -= usize::from(matches!(entry.state, State::Delayed(_)));
         self.interrupts -= usize::from(entry.state == State::Unsent && matches!(entry.message, Message::Interrupt(_)));
         entry.state = State::Sent;
+        entry.went = true;
         self.sent += self.entries.iter().skip(self.sent).take_while(|e| e.state == State::Sent).count();
         self.entries.get(at).map(|entry| &entry.message)
     }
@@ -220,6 +223,18 @@ impl Outbox {
             self.queries -= 1;
         }
         true
+    }
+
+    /// Forgets a request that was given to no link, ever. False where it was, or may have been: then it stays.
+    pub(crate) fn take_back(&mut self, ticket: Ticket) -> bool {
+        self.entries.iter().any(|e| e.ticket == ticket && !e.went) && self.answered(ticket)
+    }
+
+    /// A program that died may have sent it.
+    pub(crate) fn may_have_gone(&mut self, ticket: Ticket) {
+        if let Some(entry) = self.entries.iter_mut().find(|e| e.ticket == ticket) {
+            entry.went = true;
+        }
     }
 
     /// How often a kept request was refused, this time included; nothing where it is no kept one.

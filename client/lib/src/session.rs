@@ -109,6 +109,11 @@ impl Session {
         self.core.send(message)
     }
 
+    /// Forgets a request that has not left this program. See [`Core::take_back`].
+    pub fn take_back(&mut self, ticket: Ticket) -> bool {
+        self.core.take_back(ticket)
+    }
+
     /// Waits for the answer to a request. Events that come meanwhile wait for [`Self::next`].
     ///
     /// # Errors

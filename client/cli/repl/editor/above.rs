@@ -57,6 +57,11 @@ impl Above {
         self.change(|queue| queue.redraw = true);
     }
 
+    /// A read has begun: what came just before it did waits for nothing else.
+    pub(super) fn look_again(&self) {
+        self.change(|_| {});
+    }
+
     pub(super) fn link(&self, link: LinkState) {
         self.change(|queue| queue.link = Some(link));
     }
@@ -110,6 +115,10 @@ impl Above {
                 shown = queue.link;
             };
             drop(queue);
+            let said = if text == REDRAW { "" } else { &text };
+            if state.standing.above(said) {
+                continue;
+            }
             if printer.print(text).is_err() {
                 return;
             }

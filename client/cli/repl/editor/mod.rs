@@ -65,7 +65,7 @@ pub(crate) enum Kind {
     Input,
     /// The same, seen by nobody.
     Secret,
-    /// A question of ours, answered by one of these keys without Enter.
+    /// A question of ours, answered by one of these keys without Enter. A capital letter is what Enter and Esc say.
     Key { question: String, choices: String },
 }
 
@@ -229,6 +229,11 @@ impl Keyboard {
             let _ = stdout().write_all(b"\n");
         }
     }
+}
+
+/// The width of the terminal.
+fn columns() -> usize {
+    rustix::termios::tcgetwinsize(stdout()).map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 /// Whether lines can be edited here: a terminal on both ends that knows how to move its cursor.

@@ -5,7 +5,7 @@ use super::ask::Asker;
 use super::keys::{for_nobody_to_judge, to_judge};
 use super::prompt::continuation_alone;
 use super::state::State;
-use super::{Kind, Read, Typed};
+use super::{Kind, Read, Typed, keypress};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use rialto_client::protocol::kernel::Completeness;
@@ -40,8 +40,10 @@ impl Plain {
             Kind::Input => self.line(&prompt, state).map(|line| said(line, Typed::Line)),
             Kind::Secret => self.secret(&prompt, state),
             Kind::Key { question, choices } => self.line(question, state).map(|line| {
-                let key =
-                    |text: String| text.trim().chars().next().map(|c| c.to_ascii_lowercase()).filter(|c| choices.contains(*c));
+                let key = |text: String| {
+                    let key = text.trim().chars().next();
+                    key.map_or_else(|| keypress::otherwise(choices), |key| keypress::chosen(choices, key))
+                };
                 match line {
                     Line::Text(text) => key(text).map_or(Typed::Interrupted, Typed::Key),
                     other => said(other, Typed::Line),

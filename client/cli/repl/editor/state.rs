@@ -1,5 +1,6 @@
 //! What the editor's threads, its keys and its prompt know of one another.
 
+use super::keypress::Standing;
 use super::prompt::LinkState;
 use nix::sys::signal::{Signal, raise};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -37,6 +38,8 @@ pub(super) struct State {
     indent: AtomicUsize,
     left: Mutex<Option<Left>>,
     line: Mutex<String>,
+    /// A question that one key answers, while it stands on the screen.
+    pub(super) standing: Standing,
     hint: Mutex<String>,
 }
 

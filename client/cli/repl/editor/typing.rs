@@ -68,6 +68,7 @@ impl Thread {
             }
             self.above.drain();
             self.state.begin(number, read.kind == Kind::Code);
+            self.above.look_again();
             let typed = match (&mut reader, &read.kind) {
                 (Reader::Plain(plain), _) => plain.read(&read, &asker, &self.state),
                 (_, Kind::Key { question, choices }) => keypress::ask(question, choices, &self.woken, &self.state),

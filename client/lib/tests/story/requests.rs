@@ -280,3 +280,30 @@ fn a_channel_that_is_not_open_says_nothing_about_what_was_sent_on_it() {
     world.core.claim(ticket);
     assert_eq!(world.core.take_answer(ticket), None);
 }
+
+#[test]
+fn what_was_given_to_no_link_can_be_taken_back_and_nothing_else() {
+    let mut world = World::new(Start::After(None));
+    world.run();
+    world.bridge.mute = true;
+    let sent = world.send(submit(1, "sent"));
+    world.run();
+    world.cut();
+    let waiting = world.send(submit(2, "waits for a link"));
+    assert!(!world.core.take_back(sent), "it may have arrived before the link broke");
+    assert!(world.core.take_back(waiting));
+    assert!(!world.core.take_back(waiting), "once");
+    world.bridge.mute = false;
+    world.run();
+    assert_eq!(world.bridge.ran, [eval_id(1)]);
+}
+
+#[test]
+fn what_a_program_that_died_left_may_have_been_sent() {
+    let mut world = World::new(Start::After(None));
+    world.send(submit(1, "one"));
+    let left = world.core.snapshot();
+    let mut again = World::new(Start::After(None));
+    let tickets = again.core.restore(left).unwrap();
+    assert!(!again.core.take_back(tickets[0]));
+}
