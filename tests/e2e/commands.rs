@@ -175,11 +175,11 @@ fn the_text_of_an_eval_is_removed_after_a_question() {
     t.type_line("token = 'swordfish'");
     t.shows(&[">>>"]);
     t.type_line(":redact 1");
-    t.shows(&["remove the text and output of #1 for good? [y/n]"]);
+    t.shows(&["remove the text and output of #1 for good? [y/N]"]);
     t.type_line("n");
     t.wait_for("#1 stays as it is");
     t.type_line(":redact 1");
-    t.shows(&["remove the text and output of #1 for good? [y/n]"]);
+    t.shows(&["remove the text and output of #1 for good? [y/N]"]);
     t.type_line("y");
     t.wait_for("the text of eval #1 was removed");
     t.keys(&["C-d"]);
@@ -200,4 +200,55 @@ fn somebody_elses_eval_is_interrupted_by_its_number() {
     other.end().exits(130);
     t.type_line(":interrupt");
     t.wait_for("nothing runs in work");
+}
+
+#[test]
+fn what_would_be_lost_is_named_before_it_is() {
+    let world = World::new();
+    let t = prompt(&world);
+    let begin = |word: &str| {
+        let code = format!("import time; print('{word}', flush=True); time.sleep(600)");
+        let other = world.start(&["exec", "-s", "work", "-c", &code]);
+        other.wait_for_out(word);
+        other
+    };
+    let other = begin("busy");
+    t.type_line(":restart");
+    t.wait_for("/exec ▸ import time; print('busy', flush=True); time.sleep(600): has run for");
+    t.shows(&["restart the kernel, and lose that? [y/N]"]);
+    t.keys(&["Enter"]);
+    t.shows(&["restart the kernel, and lose that? [y/N] n", "nothing was ended", ">>>"]);
+    t.type_line(":restart");
+    t.shows(&["restart the kernel, and lose that? [y/N]"]);
+    t.type_text("y");
+    t.wait_for("the kernel was restarted: what earlier evals made is gone");
+    other.end().exits(70);
+    let other = begin("again");
+    t.wait_for("▸ import time; print('again'");
+    t.keys(&["C-l"]);
+    t.type_line(":restart!");
+    t.wait_for("the kernel was restarted: what earlier evals made is gone");
+    other.end().exits(70);
+    let other = begin("at the end");
+    t.wait_for("▸ import time; print('at the end'");
+    t.type_line(":quit!");
+    t.shows(&["end the session, and lose that? [y/N]"]);
+    t.type_text("n");
+    t.shows(&["nothing was ended", ">>>"]);
+    t.type_line(":quit!!");
+    t.shows(&["ended work", "$"]);
+    other.end().exits(70);
+}
+
+#[test]
+fn a_script_is_not_asked_and_loses_nothing() {
+    let world = World::new();
+    let other =
+        world.start(&["exec", "-s", "work", "-k", "python", "-c", "import time; print('busy', flush=True); time.sleep(600)"]);
+    other.wait_for_out("busy");
+    let said = world.run_with(&["work"], ":restart\n:quit!\n");
+    assert!(said.out().contains("nothing was ended; :restart! does it all the same"), "{said}");
+    assert!(said.out().contains("nothing was ended; :quit!! does it all the same"), "{said}");
+    world.run_with(&["work"], ":quit!!\n").exits(0);
+    other.end().exits(70);
 }

@@ -35,11 +35,19 @@ fn the_second_ctrl_c_asks_and_force_ends_the_kernel_but_not_the_session() {
     // What the terminal itself shows of the key has a line of its own.
     t.shows(&["it runs", "^C", "no"]);
     t.keys(&["C-c"]);
-    t.wait_for("[w]ait  [f]orce (ends the kernel, variables are lost)  [d]etach");
+    t.wait_for("[w]ait  [i]nterrupt again  [f]orce (variables are lost)  [d]etach");
     t.type_text("w");
+    t.wait_for("[d]etach w");
+    // Enter and Esc say what w does; an arrow is no answer.
+    for (count, key) in [(2, "Enter"), (3, "Escape")] {
+        t.keys(&["C-c"]);
+        until("the question once more", || (t.screen().matches("still running after").count() == count).then_some(()));
+        t.keys(&["Left"]);
+        t.keys(&[key]);
+        until("its answer", || (t.screen().matches("[d]etach w").count() == count).then_some(()));
+    }
     t.keys(&["C-c"]);
-    until("the question once more", || (t.screen().matches("still running after").count() >= 1).then_some(()));
-    t.wait_for("[d]etach");
+    until("the question once more", || (t.screen().matches("still running after").count() == 4).then_some(()));
     t.type_text("f");
     t.wait_for("the kernel was ended by force: what earlier evals made is gone");
     t.shows(&[">>>"]);
@@ -48,6 +56,28 @@ fn the_second_ctrl_c_asks_and_force_ends_the_kernel_but_not_the_session() {
     t.wait_for("this ran in a fresh kernel");
     t.type_line("kept");
     t.wait_for("NameError: name 'kept' is not defined");
+}
+
+#[test]
+fn at_the_question_it_is_interrupted_once_more() {
+    let world = World::new();
+    world.session("work", STUBBORN);
+    let t = prompt(&world);
+    t.type_line("stubborn()");
+    t.shows(&["it runs"]);
+    t.keys(&["C-c"]);
+    t.wait_for("no");
+    t.keys(&["C-c"]);
+    t.wait_for("[i]nterrupt again");
+    t.type_text("i");
+    // The one that the session sends by itself after a while is another step.
+    until("two interrupts of ours", || {
+        let ours = |event: &&serde_json::Value| event["type"] == "interrupting" && event["step"] == "interrupt";
+        (world.events("work").iter().filter(ours).count() == 2).then_some(())
+    });
+    world.run(&["interrupt", "work", "--force-after", "0"]).exits(0);
+    t.wait_for("the kernel was ended by force");
+    t.shows(&[">>>"]);
 }
 
 #[test]

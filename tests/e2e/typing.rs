@@ -188,7 +188,7 @@ fn what_begins_with_a_colon_is_for_the_terminal() {
     t.type_line("x = 1");
     t.shows(&[">>> x = 1", ">>>"]);
     t.type_line(":help");
-    t.wait_for("end the session and its kernel; asks nothing");
+    t.wait_for("end the session and its kernel");
     t.type_line(":nothing");
     t.shows(&[":nothing is no command; :help lists them", ">>>"]);
     t.type_line(":restart");

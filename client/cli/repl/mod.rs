@@ -9,6 +9,7 @@
 //! | what becomes of an entry? | `entry.rs` |
 //! | what comes from the session? | `incoming.rs`, whose it is: `evals.rs` |
 //! | what does Ctrl-C do? | `interrupt.rs` |
+//! | what is asked before it is done? | `confirm.rs` |
 //! | a program asks something? | `input.rs` |
 //! | what is said on coming and going? | `greet.rs`, `missed.rs`, `goodbye.rs` |
 //! | the link breaks? | `link.rs` |
@@ -16,6 +17,7 @@
 
 mod budget;
 mod commands;
+mod confirm;
 pub(crate) mod editor;
 mod entry;
 mod evals;
@@ -38,6 +40,7 @@ use crate::exit::Failure;
 use crate::local::Place;
 use crate::target;
 use budget::Budget;
+use confirm::Confirm;
 use editor::{Keyboard, Kind, Mode, Read, Reply, Typed};
 use evals::Evals;
 use link::Link;
@@ -102,8 +105,8 @@ enum Doing {
     Answering(u64),
     /// Ctrl-C came twice: the person is asked what to do about this eval.
     Deciding(EvalId),
-    /// The person is asked whether the text of this eval is to be removed.
-    Redacting(EvalId, EvalNumber),
+    /// The person is asked whether that is to be done.
+    Confirming(Confirm),
     /// What was being read is moot: the editor is to say that it has stopped.
     Dropping,
 }
@@ -293,7 +296,7 @@ impl Repl {
             (_, Doing::Reading) => self.doing = Doing::Waiting,
             (typed, Doing::Answering(ask)) => self.answered(typed, ask)?,
             (typed, Doing::Deciding(eval)) => return self.decided(&typed, eval),
-            (typed, Doing::Redacting(eval, n)) => self.redact_or_not(&typed, eval, n)?,
+            (typed, Doing::Confirming(what)) => return self.confirmed(&typed, what).await,
             // Whatever was typed for it came too late.
             (_, Doing::Dropping) => {
                 self.go_on()?;

@@ -11,7 +11,9 @@ mod table;
 pub(super) mod text;
 
 pub(super) use crate::people::named;
+pub(super) use past::redacted;
 
+use super::confirm::Confirm;
 use super::{Next, Repl};
 use crate::exit::Failure;
 use rialto_client::protocol::kernel::{Completion, Completions};
@@ -48,7 +50,8 @@ impl Repl {
             Verb::Sessions => self.sessions().await?,
             Verb::Kernels => self.kernels()?,
             Verb::Attach => return Ok(Next::Attach(rest.to_owned())),
-            Verb::Restart => self.restart().await?,
+            Verb::Restart => return self.unless_at_stake(Confirm::Restart, ":restart!").await,
+            Verb::RestartNow => self.restart_now().await?,
             Verb::Interrupt => self.interrupt(rest).await?,
             Verb::Who => self.who().await?,
             Verb::Stats => self.stats().await?,
@@ -68,8 +71,9 @@ impl Repl {
                 self.say("Ctrl-D (or :detach) leaves and everything lives on; :quit! ends the session and its kernel")?
             }
             Verb::Detach => return Ok(Next::Over),
-            Verb::End => {
-                self.end().await?;
+            Verb::End => return self.unless_at_stake(Confirm::End, ":quit!!").await,
+            Verb::EndNow => {
+                self.end_now().await?;
                 return Ok(Next::Over);
             }
         }

@@ -5,10 +5,11 @@ use super::pager::Pager;
 use super::text::{LastLines, Text, head, safe};
 use crate::exit::Failure;
 use crate::logs::{Item, Transcript};
-use crate::repl::editor::{Kind, Read, Typed, history, history_file};
+use crate::repl::Repl;
+use crate::repl::confirm::Confirm;
+use crate::repl::editor::{history, history_file};
 use crate::repl::greet::folder_of_history;
 use crate::repl::replay::{Past, stoppable};
-use crate::repl::{Doing, Repl};
 use crate::{paint, reach, sanitise};
 use rialto_client::Start;
 use rialto_client::protocol::event::{Accepted, Event};
@@ -229,21 +230,14 @@ impl Repl {
             return Err(Failure::usage(":redact takes the number of an eval, as in :redact 12"));
         }
         let info = stoppable(self.which(which)).await?;
-        let prompt = format!("remove the text and output of #{} for good? [y/n] ", info.n);
-        let kind = Kind::Key { question: prompt, choices: "yn".to_owned() };
-        self.keyboard.read(Read { prompt: String::new(), initial: String::new(), kind });
-        self.doing = Doing::Redacting(info.eval, info.n);
+        self.confirm(&format!("remove the text and output of #{} for good?", info.n), Confirm::Redact(info.eval, info.n));
         Ok(())
     }
+}
 
-    pub(in crate::repl) fn redact_or_not(&mut self, typed: &Typed, eval: EvalId, n: EvalNumber) -> Result<(), Failure> {
-        self.doing = Doing::Waiting;
-        if matches!(typed, Typed::Key('y')) {
-            // The event says that it is done, and the answer only why it is not.
-            let request = Redact { re: 0, id: rialto_client::request_id()?, eval };
-            self.session.send(Message::Redact(request))?;
-            return Ok(());
-        }
-        self.say(&format!("#{n} stays as it is"))
-    }
+/// The event says that it is done, and the answer only why it is not.
+pub(in crate::repl) fn redacted(repl: &mut Repl, eval: EvalId) -> Result<(), Failure> {
+    let request = Redact { re: 0, id: rialto_client::request_id()?, eval };
+    repl.session.send(Message::Redact(request))?;
+    Ok(())
 }

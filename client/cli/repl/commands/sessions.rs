@@ -60,12 +60,12 @@ impl Repl {
         Ok(())
     }
 
-    pub(super) async fn restart(&mut self) -> Result<(), Failure> {
+    pub(in crate::repl) async fn restart_now(&mut self) -> Result<(), Failure> {
         // The events say the rest.
         stoppable(async { Ok(self.session.restart().await?) }).await.map(|_| ())
     }
 
-    pub(super) async fn end(&mut self) -> Result<(), Failure> {
+    pub(in crate::repl) async fn end_now(&mut self) -> Result<(), Failure> {
         stoppable(async { Ok(self.session.kill().await?) }).await?;
         self.say(&format!("ended {}", self.name))
     }

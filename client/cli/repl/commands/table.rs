@@ -33,6 +33,7 @@ pub(super) enum Verb {
     Attach,
     Detach,
     Restart,
+    RestartNow,
     Interrupt,
     Who,
     Stats,
@@ -47,6 +48,7 @@ pub(super) enum Verb {
     Export,
     Quit,
     End,
+    EndNow,
 }
 
 /// One command.
@@ -64,7 +66,7 @@ pub(super) struct Command {
     pub(super) more: &'static str,
 }
 
-pub(super) const ALL: [Command; 20] = [
+pub(super) const ALL: [Command; 22] = [
     Command {
         verb: Verb::Sessions,
         name: "sessions",
@@ -104,7 +106,17 @@ pub(super) const ALL: [Command; 20] = [
         group: Group::Sessions,
         what: "a fresh kernel; what earlier evals made is gone",
         example: ":restart",
-        more: "The session, its history and everybody attached stay.",
+        more: "The session, its history and everybody attached stay. Where something runs or waits it says what would be lost, and asks.",
+    },
+    Command {
+        verb: Verb::RestartNow,
+        name: "restart!",
+        also: &[],
+        takes: "",
+        group: Group::Sessions,
+        what: "the same, and asks nothing",
+        example: ":restart!",
+        more: "What runs is ended, and what waits never runs.",
     },
     Command {
         verb: Verb::Who,
@@ -267,9 +279,20 @@ pub(super) const ALL: [Command; 20] = [
         also: &["q!"],
         takes: "",
         group: Group::Terminal,
-        what: "end the session and its kernel; asks nothing",
+        what: "end the session and its kernel",
         example: ":quit!",
-        more: "What happened in it stays readable with `rialto logs`, until `rialto rm`.",
+        more: "What happened in it stays readable with `rialto logs`, until `rialto rm`. Where something runs or waits it says what would be lost, \
+               and asks.",
+    },
+    Command {
+        verb: Verb::EndNow,
+        name: "quit!!",
+        also: &["q!!"],
+        takes: "",
+        group: Group::Terminal,
+        what: "the same, and asks nothing",
+        example: ":quit!!",
+        more: "",
     },
 ];
 
