@@ -16,6 +16,8 @@ mod kill;
 mod model;
 #[path = "journal/space.rs"]
 mod space;
+#[path = "journal/tamper.rs"]
+mod tamper;
 
 fn record(seq: u64, event: Event) -> Record {
     Record { seq, at: Stamp { wall_ms: 1_790_000_000_000, mono_us: seq }, event }

@@ -1,5 +1,6 @@
 //! How records become durable: appended into an open transaction, then committed together.
 
+use super::chain::{self, Seal};
 use super::error::JournalError;
 use super::{Journal, int, schema, uint};
 use rialto_protocol::event::{Event, Record};
@@ -10,8 +11,11 @@ use rusqlite::params;
 /// The most bytes of one row. A larger body is kept in pieces, so that nothing ever has to be in memory whole.
 pub const PIECE: usize = 60 * 1024;
 
-const EVENT: &str = "INSERT INTO events (seq, kind, n, body) VALUES (?1, ?2, ?3, ?4)";
-const OUTPUT: &str = "INSERT INTO outputs (seq, kind, n, body) VALUES (?1, ?2, ?3, ?4)";
+const EVENT: &str = "INSERT INTO events (seq, kind, n, leaf, part, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const OUTPUT: &str = "INSERT INTO outputs (seq, kind, n, leaf, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+/// For a journal without a chain.
+const EVENT_UNCHAINED: &str = "INSERT INTO events (seq, kind, n, body) VALUES (?1, ?2, ?3, ?4)";
+const OUTPUT_UNCHAINED: &str = "INSERT INTO outputs (seq, kind, n, body) VALUES (?1, ?2, ?3, ?4)";
 
 impl Journal {
     /// Records one event; `body` is its [`rialto_protocol::codec::record_body`]. It is there for look-ups at once, and durable
@@ -74,6 +78,9 @@ impl Journal {
         self.logged += schema::PAGE_SIZE as u64;
         self.committed = self.head;
         self.committed_max_n = self.max_n;
+        if let Some(chain) = &mut self.chain {
+            chain.committed.follow(&chain.open);
+        }
         self.settled.absorb(&mut self.open);
         if self.scrub_due {
             self.scrub();
@@ -108,6 +115,9 @@ impl Journal {
         self.scrub_due = false;
         self.head = self.committed;
         self.max_n = self.committed_max_n;
+        if let Some(chain) = &mut self.chain {
+            chain.open.follow(&chain.committed);
+        }
         self.open.clear();
     }
 
@@ -129,7 +139,8 @@ impl Journal {
         self.begin()?;
         let (kind, n) = (kind::event_kind(&record.event), eval_of(&record.event));
         if body.len() <= PIECE {
-            self.insert(record.seq, kind, n, Some(body))?;
+            let seal = self.chain.is_some().then(|| Self::seal(record, kind, n, false, &chain::content(body)));
+            self.insert(record.seq, kind, n, Some(body), seal)?;
         } else {
             let value = self.new_value();
             let mut count = 0;
@@ -137,7 +148,8 @@ impl Journal {
                 self.try_piece(value, count, part)?;
                 count += 1;
             }
-            self.insert(record.seq, kind, n, None)?;
+            let seal = self.seal_pieces(value, |whole| Self::seal(record, kind, n, true, whole))?;
+            self.insert(record.seq, kind, n, None, seal)?;
             self.insert_big(record.seq, value, count, body.len() as u64)?;
         }
         self.head = record.seq;
@@ -157,11 +169,15 @@ impl Journal {
 
     fn try_piece(&mut self, value: u64, index: u64, bytes: &[u8]) -> Result<(), JournalError> {
         self.begin()?;
-        self.db
-            .prepare_cached("INSERT INTO pieces (value, at, body) VALUES (?1, ?2, ?3)")
-            .and_then(|mut s| s.execute(params![int(value), int(index), bytes]))
-            .map_err(|e| self.says(&e))?;
-        Ok(())
+        let put = if self.chain.is_some() {
+            let sql = "INSERT INTO pieces (value, at, hash, body) VALUES (?1, ?2, ?3, ?4)";
+            let row = params![int(value), int(index), chain::content(bytes), bytes];
+            self.db.prepare_cached(sql).and_then(|mut s| s.execute(row))
+        } else {
+            let sql = "INSERT INTO pieces (value, at, body) VALUES (?1, ?2, ?3)";
+            self.db.prepare_cached(sql).and_then(|mut s| s.execute(params![int(value), int(index), bytes]))
+        };
+        put.map(drop).map_err(|e| self.says(&e))
     }
 
     fn try_append_pieces(&mut self, seq: Seq, n: EvalNumber, value: u64, count: u64, len: u64) -> Result<(), JournalError> {
@@ -174,17 +190,36 @@ impl Journal {
         if there != (count, len, count) {
             return Err(JournalError::Incomplete { seq, count: there.0, len: there.1 });
         }
-        self.insert(seq, kind::DISPLAY, n, None)?;
+        let seal =
+            self.seal_pieces(value, |whole| Seal { leaf: chain::leaf(seq, kind::DISPLAY, n, true, whole, None), part: None })?;
+        self.insert(seq, kind::DISPLAY, n, None, seal)?;
         self.insert_big(seq, value, count, len)?;
         self.head = seq;
         self.open.printed(n, seq, len);
         Ok(())
     }
 
-    fn insert(&self, seq: Seq, kind: u8, n: EvalNumber, body: Option<&[u8]>) -> Result<(), JournalError> {
-        let sql = if is_output(kind) { OUTPUT } else { EVENT };
-        let row = params![int(seq), kind, int(n), body];
-        self.db.prepare_cached(sql).and_then(|mut s| s.execute(row)).map_err(|e| self.says(&e))?;
+    /// The seal of a record whose pieces are there.
+    fn seal_pieces(&self, value: u64, seal: impl FnOnce(&chain::Hash) -> Seal) -> Result<Option<Seal>, JournalError> {
+        if self.chain.is_none() {
+            return Ok(None);
+        }
+        let whole = self.pieces_hash(value).map_err(|e| self.says(&e))?;
+        Ok(Some(seal(&whole)))
+    }
+
+    fn insert(&mut self, seq: Seq, kind: u8, n: EvalNumber, body: Option<&[u8]>, seal: Option<Seal>) -> Result<(), JournalError> {
+        let put = |sql: &str, row: &[&dyn rusqlite::ToSql]| self.db.prepare_cached(sql).and_then(|mut s| s.execute(row));
+        let done = match (seal, is_output(kind)) {
+            (Some(seal), true) => put(OUTPUT, params![int(seq), kind, int(n), seal.leaf, body]),
+            (Some(seal), false) => put(EVENT, params![int(seq), kind, int(n), seal.leaf, seal.part, body]),
+            (None, true) => put(OUTPUT_UNCHAINED, params![int(seq), kind, int(n), body]),
+            (None, false) => put(EVENT_UNCHAINED, params![int(seq), kind, int(n), body]),
+        };
+        done.map_err(|e| self.says(&e))?;
+        if let (Some(chain), Some(seal)) = (&mut self.chain, seal) {
+            chain.open.push(seal.leaf);
+        }
         Ok(())
     }
 
@@ -198,7 +233,7 @@ impl Journal {
 }
 
 /// Whether a kind is something the kernel printed or showed: many bytes, and nothing that state is made of.
-const fn is_output(kind: u8) -> bool {
+pub(super) const fn is_output(kind: u8) -> bool {
     matches!(kind, kind::OUTPUT | kind::DISPLAY)
 }
 

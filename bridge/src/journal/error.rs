@@ -47,6 +47,9 @@ pub enum JournalError {
     /// It was opened for reading only.
     #[error("the journal {} was opened for reading only, or the file system is read-only", .0.display())]
     ReadOnly(PathBuf),
+    /// An older build wrote it, and nobody has gone on with it since.
+    #[error("the journal {} is of an older build that chained no records: there is nothing to verify it by", .0.display())]
+    NoChain(PathBuf),
     /// The caller left one out or wrote one twice.
     #[error("event {got} was to be recorded where {expected} is next")]
     OutOfOrder {

@@ -82,6 +82,7 @@ impl Journal {
             stopped.execute(params![group.0, int(*n)])?;
         }
         self.set_meta("indexed", int(self.committed))?;
+        self.write_chain()?;
         db.execute_batch("COMMIT")
     }
 
@@ -192,7 +193,7 @@ const OUTCOMES: [(i64, Outcome); 8] = [
     (8, Outcome::NotRun),
 ];
 
-fn outcome_number(outcome: Outcome) -> i64 {
+pub(super) fn outcome_number(outcome: Outcome) -> i64 {
     OUTCOMES.iter().find(|(_, o)| *o == outcome).map_or(0, |(number, _)| *number)
 }
 

@@ -11,10 +11,13 @@
 //! | how an id is known for ever at the price of no write | `facts.rs`, `index.rs`, `lookup.rs` |
 //! | how a client catches up, and a supervisor recovers | `read.rs` |
 //! | what retention and `redact` take away | `trim.rs`, `redact.rs` |
+//! | what proves that nothing was changed | `chain.rs`, `verify.rs`, `anchor.rs` |
 //!
 //! The journal will never know who is attached, what runs, or what time it is.
 
+mod anchor;
 mod append;
+mod chain;
 mod error;
 mod facts;
 mod index;
@@ -24,15 +27,20 @@ mod redact;
 mod reserve;
 mod schema;
 mod trim;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use anchor::{Anchor, Rewind};
 pub use append::PIECE;
+pub use chain::Head;
 pub use error::JournalError;
 pub use read::{Row, Stored};
 pub use schema::Durability;
+pub use verify::{Fault, Held, Verdict};
 
+use chain::Chain;
 use facts::Facts;
 use reserve::Reserve;
 use rialto_protocol::{EvalNumber, Seq};
@@ -52,6 +60,8 @@ pub struct Journal {
     committed: Seq,
     max_n: EvalNumber,
     committed_max_n: EvalNumber,
+    /// What proves the records. None: a journal of an older build, opened to be read (or while the disk was full).
+    chain: Option<Chain>,
     /// The next number for a value kept in pieces.
     next_value: u64,
     /// Facts of committed records that the tables do not have yet.
@@ -80,7 +90,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Exists`], [`JournalError::Full`], or what the file system says.
     pub fn create(path: &Path) -> Result<Self, JournalError> {
-        Self::of(path, schema::create(path)?, Some(Reserve::beside(path)))
+        Self::of(path, (schema::create(path)?, schema::KNOWN), Some(Reserve::beside(path)))
     }
 
     /// Opens the journal of a session whose supervisor died, and sets right what that left behind.
@@ -102,7 +112,7 @@ impl Journal {
         Self::of(path, schema::open(path, true)?, None)
     }
 
-    fn of(path: &Path, db: Connection, reserve: Option<Reserve>) -> Result<Self, JournalError> {
+    fn of(path: &Path, (db, version): (Connection, i64), reserve: Option<Reserve>) -> Result<Self, JournalError> {
         let mut journal = Self {
             path: path.to_owned(),
             db,
@@ -111,6 +121,7 @@ impl Journal {
             committed: 0,
             max_n: 0,
             committed_max_n: 0,
+            chain: None,
             next_value: 1,
             settled: Facts::default(),
             open: Facts::default(),
@@ -123,6 +134,10 @@ impl Journal {
             fault: RefCell::new(None),
         };
         journal.recover()?;
+        if version >= schema::CHAINED {
+            let tree = journal.recover_chain().map_err(|e| journal.says(&e))?;
+            journal.chain = Some(Chain { open: tree.clone(), committed: tree });
+        }
         Ok(journal)
     }
 

@@ -1,8 +1,9 @@
 //! What `redact` takes away: an eval's text, from the rows and from the bytes of the file.
 
+use super::chain;
 use super::error::JournalError;
 use super::{Journal, int, uint};
-use rialto_protocol::event::{Event, Record};
+use rialto_protocol::event::{Accepted, Answered, Asked, Ended, Event, Record};
 use rialto_protocol::{EvalNumber, Seq, codec};
 use rialto_session::archive::Archive;
 use rusqlite::params;
@@ -27,14 +28,16 @@ impl Journal {
             for (seq, kind) in self.kinds_of(n, facts.first, last)? {
                 if let Some((_, body)) = self.event_body(seq)?
                     && let Ok(record) = codec::read_record(kind, &body)
-                    && let Some(record) = without_text(record)
+                    && let Some(bare) = bare(&record)
                 {
-                    self.rewrite(&record)?;
+                    self.rewrite(&bare)?;
                 }
             }
             if let Some(printed) = self.printed(n)? {
                 let rows = params![int(n), int(printed.from), int(printed.to)];
                 let of_it = "SELECT seq FROM outputs WHERE n = ?1 AND seq BETWEEN ?2 AND ?3";
+                let leaves = "SELECT seq, leaf FROM outputs WHERE n = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq";
+                self.bury(&self.leaves(leaves, rows)?)?;
                 let pieces = format!("DELETE FROM pieces WHERE value IN (SELECT value FROM big WHERE seq IN ({of_it}))");
                 self.db.execute(&pieces, rows)?;
                 self.db.execute(&format!("DELETE FROM big WHERE seq IN ({of_it})"), rows)?;
@@ -58,6 +61,20 @@ impl Journal {
     pub(super) fn rewrite(&self, record: &Record) -> rusqlite::Result<()> {
         let body = codec::record_body(record);
         let seq = int(record.seq);
+        if self.chain.is_some() {
+            // What proved the text stays: with what is left of the record it makes the same leaf.
+            let find = "SELECT body FROM events WHERE seq = ?1";
+            let whole = self
+                .db
+                .prepare_cached(find)?
+                .query_row([seq], |row| Ok(row.get_ref(0)?.as_blob_or_null()?.map(chain::content)))?;
+            let whole = match whole {
+                Some(whole) => whole,
+                None => self.pieces_hash(self.big(record.seq)?.0)?,
+            };
+            let keep = "UPDATE events SET part = ?2 WHERE seq = ?1 AND leaf IS NOT NULL";
+            self.db.prepare_cached(keep)?.execute(params![seq, whole])?;
+        }
         self.db.prepare_cached("DELETE FROM pieces WHERE value IN (SELECT value FROM big WHERE seq = ?1)")?.execute([seq])?;
         self.db.prepare_cached("DELETE FROM big WHERE seq = ?1")?.execute([seq])?;
         self.db.prepare_cached("UPDATE events SET body = ?2 WHERE seq = ?1")?.execute(params![seq, body]).map(drop)
@@ -89,20 +106,29 @@ impl Journal {
     }
 }
 
-/// The record without what somebody typed or a program said; none where there was nothing of that.
-fn without_text(mut record: Record) -> Option<Record> {
-    match &mut record.event {
-        Event::Accepted(a) => {
-            a.code = None;
-            a.argv = None;
-        }
-        Event::Asked(a) => a.prompt.clear(),
-        Event::Answered(a) => a.data = None,
-        Event::Ended(e) => {
-            e.result = None;
-            e.failure = None;
+/// The record without what somebody typed or a program said; none where there is nothing of that. Nothing of the text is
+/// copied: this is asked of every record, when it is recorded (`chain.rs`).
+pub(super) fn bare(record: &Record) -> Option<Record> {
+    let event = match &record.event {
+        Event::Accepted(a) if a.code.is_some() || a.argv.is_some() => Event::Accepted(Accepted {
+            n: a.n,
+            eval: a.eval,
+            started: a.started,
+            by: a.by.clone(),
+            code: None,
+            hash: a.hash.clone(),
+            group: a.group,
+            on_error: a.on_error,
+            show: a.show,
+            argv: None,
+            trace: a.trace.clone(),
+        }),
+        Event::Asked(a) if !a.prompt.is_empty() => Event::Asked(Asked { prompt: Default::default(), ..*a }),
+        Event::Answered(a) if a.data.is_some() => Event::Answered(Answered { data: None, by: a.by.clone(), ..*a }),
+        Event::Ended(e) if e.result.is_some() || e.failure.is_some() => {
+            Event::Ended(Ended { result: None, failure: None, why: e.why.clone(), by: e.by.clone(), ..*e })
         }
         _ => return None,
-    }
-    Some(record)
+    };
+    Some(Record { seq: record.seq, at: record.at, event })
 }

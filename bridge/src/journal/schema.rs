@@ -5,7 +5,9 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// The format this build writes, and the newest it reads.
-pub(super) const KNOWN: i64 = 1;
+pub(super) const KNOWN: i64 = 2;
+/// The first format whose records are chained.
+pub(super) const CHAINED: i64 = 2;
 /// What says in a file's header that it is one of ours: "RLTO".
 const APPLICATION: i64 = 0x524c_544f;
 
@@ -27,11 +29,14 @@ pub enum Durability {
 /// `evals`, `requests`, `noted` and `stopped` are an index over `events`, complete up to `meta.indexed` and filled in batches.
 /// They outlive the rows they were made from: ids stay known. Eval 0 is what was printed before the first eval. `typed`
 /// is the size of code worth trimming, else 0.
+///
+/// `leaf`, `part`, `gone` and `chain` prove that none of it was changed: `chain.rs` says how. They stand before the bodies, so
+/// that reading them does not read those.
 const TABLES: &str = "
-CREATE TABLE events (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB);
-CREATE TABLE outputs (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, n INTEGER NOT NULL, body BLOB);
+CREATE TABLE events (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, n INTEGER NOT NULL, leaf BLOB, part BLOB, body BLOB);
+CREATE TABLE outputs (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, n INTEGER NOT NULL, leaf BLOB, body BLOB);
 CREATE TABLE big (seq INTEGER PRIMARY KEY, value INTEGER NOT NULL, len INTEGER NOT NULL, count INTEGER NOT NULL);
-CREATE TABLE pieces (value INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (value, at)) WITHOUT ROWID;
+CREATE TABLE pieces (value INTEGER NOT NULL, at INTEGER NOT NULL, hash BLOB, body BLOB NOT NULL, PRIMARY KEY (value, at)) WITHOUT ROWID;
 CREATE TABLE evals (n INTEGER PRIMARY KEY, id BLOB UNIQUE, hash BLOB, client BLOB, grp BLOB, first INTEGER, last INTEGER,
     outcome INTEGER, code INTEGER, typed INTEGER NOT NULL DEFAULT 0,
     out_from INTEGER, out_to INTEGER, out_bytes INTEGER NOT NULL DEFAULT 0);
@@ -44,6 +49,22 @@ CREATE TABLE stopped (grp BLOB PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO evals (n, last) VALUES (0, 0);
 INSERT INTO meta VALUES ('indexed', 0), ('rowless', 0);
+CREATE TABLE gone (seq INTEGER PRIMARY KEY, level INTEGER NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE chain (start INTEGER NOT NULL, count INTEGER NOT NULL, peaks BLOB NOT NULL);
+INSERT INTO chain VALUES (1, 0, x'');
+";
+
+/// What makes a journal of format 1 one of format 2: its chain begins behind the last record that it has. Adding columns
+/// rewrites no row.
+const TO_CHAINED: &str = "
+ALTER TABLE events ADD COLUMN leaf BLOB;
+ALTER TABLE events ADD COLUMN part BLOB;
+ALTER TABLE outputs ADD COLUMN leaf BLOB;
+ALTER TABLE pieces ADD COLUMN hash BLOB;
+CREATE TABLE gone (seq INTEGER PRIMARY KEY, level INTEGER NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE chain (start INTEGER NOT NULL, count INTEGER NOT NULL, peaks BLOB NOT NULL);
+INSERT INTO chain SELECT 1 + max((SELECT value FROM meta WHERE key = 'indexed'),
+    (SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM outputs)), 0, x'';
 ";
 
 /// Fixed when the file is made. Every commit writes a page to the log, so small ones make small commits cheaper; an output
@@ -112,8 +133,9 @@ fn remove(path: &Path) -> std::io::Result<()> {
     ["", "-wal", "-shm", "-journal"].into_iter().try_for_each(with)
 }
 
-/// Opens a file that is there, and looks at it before anything in it is touched.
-pub(super) fn open(path: &Path, read_only: bool) -> Result<Connection, JournalError> {
+/// Opens a file that is there, and looks at it before anything in it is touched. What is returned beside the connection is its
+/// format. A journal of an older one is brought up to date by the supervisor that takes it over, before it is live again.
+pub(super) fn open(path: &Path, read_only: bool) -> Result<(Connection, i64), JournalError> {
     let found = std::fs::metadata(path).map_err(|e| JournalError::of_io(path, &e))?;
     let not_ours = |why: &str| JournalError::NotAJournal { path: path.to_owned(), why: why.to_owned() };
     if !found.is_file() {
@@ -125,19 +147,32 @@ pub(super) fn open(path: &Path, read_only: bool) -> Result<Connection, JournalEr
     if !read_only {
         db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(fail)?;
     }
-    match (number("application_id")?, number("user_version")?) {
+    let version = number("user_version")?;
+    match (number("application_id")?, version) {
         (0, 0) => return Err(not_ours("it is empty, or another program's database")),
-        (APPLICATION, KNOWN) => {}
+        (APPLICATION, 1..=KNOWN) => {}
         (APPLICATION, version) if version > KNOWN => {
             return Err(JournalError::Newer { path: path.to_owned(), found: version, known: KNOWN });
         }
         (APPLICATION, _) => return Err(not_ours("its format number makes no sense")),
         _ => return Err(not_ours("it is another program's database")),
     }
-    if !read_only {
-        settle(&db, Durability::Process).map_err(fail)?;
+    if read_only {
+        return Ok((db, version));
     }
-    Ok(db)
+    settle(&db, Durability::Process).map_err(fail)?;
+    if version >= CHAINED {
+        return Ok((db, version));
+    }
+    match db.execute_batch(&format!("BEGIN;{TO_CHAINED}PRAGMA user_version={KNOWN};COMMIT;")) {
+        Ok(()) => Ok((db, KNOWN)),
+        Err(error) => {
+            let error = fail(error);
+            // A full disk is no reason to hide a session: it goes on as it is, and another supervisor tries again.
+            let undone = db.is_autocommit() || db.execute_batch("ROLLBACK").is_ok();
+            if error.is_full() && undone { Ok((db, version)) } else { Err(error) }
+        }
+    }
 }
 
 fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {

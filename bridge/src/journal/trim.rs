@@ -2,8 +2,8 @@
 
 use super::error::JournalError;
 use super::facts::Printed;
+use super::redact::bare;
 use super::{Journal, int, uint};
-use rialto_protocol::event::Event;
 use rialto_protocol::{EvalNumber, Seq, codec};
 use rialto_session::retention::{HEAD_AND_TAIL, KEEP_EACH_END, Part, Span, Trim, plan};
 use rusqlite::{Row, params};
@@ -165,6 +165,10 @@ impl Journal {
         let mut find = self.db.prepare_cached(&sql)?;
         let rows: Vec<(Seq, u64)> =
             find.query_map([int(n), int(above), int(below), limit], size_of)?.collect::<rusqlite::Result<_>>()?;
+        if let (Some((from, _)), Some((to, _))) = (rows.first(), rows.last()) {
+            let rows = params![int(n), int(*from), int(*to)];
+            self.bury(&self.leaves("SELECT seq, leaf FROM outputs WHERE n = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq", rows)?)?;
+        }
         let mut gone = 0;
         let mut drop = self.db.prepare_cached("DELETE FROM outputs WHERE seq = ?1")?;
         for (seq, size) in rows {
@@ -206,11 +210,10 @@ impl Journal {
         let first =
             self.db.prepare_cached("SELECT first FROM evals WHERE n = ?1")?.query_row([int(n)], |row| row.get(0)).map(uint)?;
         if let Some((kind, body)) = self.event_body(first)?
-            && let Ok(mut record) = codec::read_record(kind, &body)
-            && let Event::Accepted(accepted) = &mut record.event
+            && let Ok(record) = codec::read_record(kind, &body)
+            && let Some(bare) = bare(&record)
         {
-            accepted.code = None;
-            self.rewrite(&record)?;
+            self.rewrite(&bare)?;
         }
         self.db.prepare_cached("UPDATE evals SET typed = 0 WHERE n = ?1")?.execute([int(n)])?;
         Ok(())
@@ -229,6 +232,11 @@ impl Journal {
         let mut find = self.db.prepare_cached(sql)?;
         let range = params![from.unwrap_or(0), to.unwrap_or(-1), int(upto), INTERRUPT_NOTED, limit];
         let rows: Vec<i64> = find.query_map(range, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut leaves = Vec::new();
+        for seq in &rows {
+            leaves.append(&mut self.leaves("SELECT seq, leaf FROM events WHERE seq = ?1", [*seq])?);
+        }
+        self.bury(&leaves)?;
         let mut drop = self.db.prepare_cached("DELETE FROM events WHERE seq = ?1")?;
         for seq in &rows {
             drop.execute([*seq])?;

@@ -132,12 +132,23 @@ impl Model {
     }
 }
 
+/// Whatever was trimmed, nothing looks tampered with, and every head that was kept on the way still holds, unless the records on
+/// both sides of it are gone.
+fn check_chain(journal: &Journal, heads: &[rialto_bridge::journal::Head], trimmed: bool) {
+    use rialto_bridge::journal::Held;
+    let verdict = journal.verify(heads).unwrap();
+    assert!(verdict.faults.is_empty(), "{verdict:?}");
+    assert_eq!(verdict.head, journal.chain_head());
+    assert!(verdict.held.iter().all(|(_, h)| *h == Some(Held::Holds) || trimmed && *h == Some(Held::Removed)), "{verdict:?}");
+}
+
 fn run(steps: Vec<Step>, batch: usize) {
     let folder = folder();
     let path = folder.path().join("journal");
     let mut journal = Journal::create(&path).unwrap();
     let (mut now, mut kept) = (Model::default(), Model::default());
     let mut trimmed = false;
+    let mut heads = Vec::new();
     for step in steps {
         let max_n = now.max_n();
         let running = |back: u64, now: &Model| Some(max_n.saturating_sub(back)).filter(|n| *n > 0 && !now.ended.contains_key(n));
@@ -176,6 +187,7 @@ fn run(steps: Vec<Step>, batch: usize) {
             }
             Step::Commit => {
                 journal.commit().unwrap();
+                heads.push(journal.chain_head().unwrap());
                 kept = now.clone();
             }
             Step::Idle => journal.idle(),
@@ -208,8 +220,11 @@ fn run(steps: Vec<Step>, batch: usize) {
             assert!(n == 0 || now.ended.contains_key(&n) || now.is_printed(seq), "event {seq} of eval {n}, which has not ended");
         }
         now.check_facts(&journal);
+        let head = journal.chain_head();
         drop(journal);
         journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.chain_head(), head, "the chain goes on from where it was");
+        check_chain(&journal, &heads, trimmed);
     }
     if trimmed {
         // Nothing that may go is overlooked, also what was recorded just before the supervisor died.
