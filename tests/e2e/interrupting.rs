@@ -166,6 +166,9 @@ fn ctrl_z_stops_the_terminal_and_not_the_eval() {
     t.shows(&["begun"]);
     t.keys(&["C-z"]);
     t.wait_for("Stopped");
+    // The shell has its terminal as it knows it.
+    t.type_line("echo 'is se''en'");
+    t.shows(&["$ echo 'is se''en'", "is seen", "$"]);
     std::fs::write(world.project().join("go"), "while it was stopped").unwrap();
     world.run(&["wait", "work", "1"]).says(0, "", "");
     t.type_line("clear; fg");

@@ -221,3 +221,55 @@ fn what_is_typed_ahead_is_not_lost() {
     t.type_text("a = input()\nto be read\nb = 2\na * b\nb\n");
     t.shows(&["'to be readto be read'", ">>> b", "2", ">>>"]);
 }
+
+/// Runs until somebody writes into the pipe `go`, and prints before and after that.
+const GATED: &str = "import os; os.path.exists('go') or os.mkfifo('go'); print('be' + 'gun'); print(open('go').read())";
+
+#[test]
+fn what_is_typed_ahead_stands_at_the_next_prompt_and_nowhere_else() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.keys(&["C-l"]);
+    t.type_line(GATED);
+    t.shows(&["begun"]);
+    t.type_line("1 + 1");
+    t.type_text("'not ru' + 'n yet'");
+    std::fs::write(world.project().join("go"), "gone on").unwrap();
+    t.shows(&["begun", "gone on", ">>> 1 + 1", "2", ">>> 'not ru' + 'n yet'"]);
+    // What the program reads itself comes in its order: first what was typed first.
+    t.keys(&["C-u", "C-l"]);
+    t.type_line(&format!("{GATED}; a = input('a? '); b = input('b? ')"));
+    t.shows(&["begun"]);
+    t.type_text("one\ntwo\na + b\n");
+    std::fs::write(world.project().join("go"), "gone on").unwrap();
+    t.shows(&["begun", "gone on", "a? one", "b? two", ">>> a + b", "'onetwo'", ">>>"]);
+}
+
+#[test]
+fn a_block_pasted_ahead_is_one_entry() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line(GATED);
+    t.shows(&["begun"]);
+    t.paste("for i in range(2):\n    for k in range(2):\n        print(i, k)");
+    std::fs::write(world.project().join("go"), "gone on").unwrap();
+    t.shows(&["gone on", ">>> for i in range(2):", "...     for k in range(2):", "...         print(i, k)"]);
+    t.keys(&["Escape", "Enter"]);
+    t.shows(&["0 0", "0 1", "1 0", "1 1", ">>>"]);
+}
+
+#[test]
+fn enter_at_the_line_with_the_clock_leaves_no_trace_of_it() {
+    let world = World::new();
+    let t = Terminal::open(&world, "clear; RIALTO_STATUS=on rialto work");
+    t.shows(&[">>>"]);
+    t.type_line(GATED);
+    t.wait_for(" s · #1");
+    t.keys(&["Enter", "Enter"]);
+    // The clock goes on where it was.
+    t.wait_for("2 s · #1");
+    std::fs::write(world.project().join("go"), "gone on").unwrap();
+    t.wait_for("gone on");
+    t.shows(&[">>>", ">>>", ">>>"]);
+    assert!(!t.screen().contains(" s · #1"), "{}", t.screen());
+}

@@ -19,7 +19,7 @@ impl Repl {
     pub(super) fn ctrl_c(&mut self) -> Result<Next, Failure> {
         match self.doing {
             Doing::Running(eval) => {
-                self.screen.echoed()?;
+                self.screen.echoed(super::echo("^C"))?;
                 if let Some(since) = self.stopping {
                     self.decide_what(eval, since);
                 } else if !self.take_back(eval)? {

@@ -78,11 +78,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
 /// A session in the terminal, wherever it came from.
 pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mode: Option<Mode>) -> Result<u8, Failure> {
     // Before the editor starts: it takes signals over while it reads, and gives back what it found.
-    let signals = Signals::new()?;
+    let mut signals = Signals::new()?;
     let me = rialto_client::client_id()?;
     let (session, away) = greet::handle(place, open, label, me);
     let mut repl = Repl::new(session, place.clone(), label, me, away, mode)?;
-    repl.greet().await?;
+    let before = repl.keyboard.before();
+    signals.stopping(&before, repl.greet()).await?;
     let outcome = repl.go(signals).await;
     repl.leave_terminal();
     let Repl { session, keyboard, .. } = repl;
@@ -244,14 +245,20 @@ impl Repl {
                 signal = signals.next() => match signal {
                     Signal::Interrupt => self.ctrl_c()?,
                     Signal::Quit => {
-                        self.screen.echoed()?;
+                        self.screen.echoed(echo("^\\"))?;
                         Next::Over
+                    }
+                    Signal::Stop => {
+                        self.screen.echoed(echo("^Z"))?;
+                        self.keyboard.before().stop();
+                        Next::On
                     }
                     Signal::Gone => Next::Over,
                 },
                 typed = self.keyboard.typed.recv() => match typed {
                     Some(typed) => {
-                        let next = Box::pin(self.typed(typed)).await?;
+                        let before = self.keyboard.before();
+                        let next = signals.stopping(&before, Box::pin(self.typed(typed))).await?;
                         // A Ctrl-C that came while a command or a pager ran was for that.
                         if self.doing == Doing::Waiting {
                             signals.forget_interrupts().await;
@@ -270,7 +277,10 @@ impl Repl {
             match next {
                 Next::On => {}
                 Next::Over => return Ok(self.outcome),
-                Next::Attach(session) => Box::pin(self.attach(&session)).await?,
+                Next::Attach(session) => {
+                    let before = self.keyboard.before();
+                    signals.stopping(&before, Box::pin(self.attach(&session))).await?;
+                }
             }
         }
     }
@@ -371,6 +381,11 @@ impl Repl {
             let _ = self.screen.line(text.trim_end_matches('\n'));
         }
     }
+}
+
+/// What a terminal shows of a key that is a signal, where it is for us to show.
+fn echo(key: &'static str) -> Option<&'static str> {
+    editor::can_edit().then_some(key)
 }
 
 /// What stands before code.

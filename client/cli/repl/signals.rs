@@ -1,6 +1,8 @@
 //! Signals, and the clock.
 
-use std::future::pending;
+use super::editor::{Before, can_edit};
+use nix::libc::SIGTSTP;
+use std::future::{Future, pending};
 use std::time::Instant;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::sleep_until;
@@ -12,6 +14,8 @@ pub(super) enum Signal {
     Interrupt,
     /// Ctrl-\ while nothing is read: out at once.
     Quit,
+    /// Ctrl-Z while nothing is read.
+    Stop,
     /// The window was closed, or somebody wants this program to end.
     Gone,
 }
@@ -21,6 +25,8 @@ pub(super) struct Signals {
     hangup: unix::Signal,
     terminate: unix::Signal,
     quit: unix::Signal,
+    /// Where the terminal is not as the shell had it, and must be before we stop.
+    stop: Option<unix::Signal>,
 }
 
 impl Signals {
@@ -30,6 +36,7 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
+            stop: if can_edit() { Some(signal(SignalKind::from_raw(SIGTSTP))?) } else { None },
         })
     }
 
@@ -50,8 +57,30 @@ impl Signals {
             _ = self.hangup.recv() => Signal::Gone,
             _ = self.terminate.recv() => Signal::Gone,
             _ = self.quit.recv() => Signal::Quit,
+            () = received(&mut self.stop) => Signal::Stop,
             _ = self.interrupt.recv() => Signal::Interrupt,
         }
+    }
+
+    /// Work during which Ctrl-Z stops this program, as it does at any other time.
+    pub(super) async fn stopping<T>(&mut self, before: &Before, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                () = received(&mut self.stop) => before.stop(),
+                done = &mut work => return done,
+            }
+        }
+    }
+}
+
+async fn received(signal: &mut Option<unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => pending().await,
     }
 }
 

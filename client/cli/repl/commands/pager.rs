@@ -39,6 +39,7 @@ impl Pager {
                     return Ok(true);
                 }
                 let held = std::mem::take(held);
+                crate::repl::editor::lend();
                 self.out = start().map_or(Out::Plain, Out::Pager);
                 Box::pin(self.write(&held)).await
             }

@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
-use suspend::Before;
+pub(crate) use suspend::Before;
 use tokio::sync::mpsc;
 
 /// How long the editor may take to put the terminal back as it was.
@@ -147,6 +147,7 @@ impl Keyboard {
         let (end, ended) = sync_channel(1);
         let (above, state, painter) = (Above::default(), Arc::new(State::default()), Painter::default());
         let before = Before::here();
+        before.quiet();
         let thread = typing::Thread {
             said,
             above: above.clone(),
@@ -195,6 +196,11 @@ impl Keyboard {
         self.above.link(link);
     }
 
+    /// The terminal as it was before us.
+    pub(crate) fn before(&self) -> Before {
+        self.before.clone()
+    }
+
     /// Shows text above the prompt, or where the cursor is when nothing is read. Never waits.
     pub(crate) fn above(&self, text: &str) {
         self.above.show(text);
@@ -224,9 +230,11 @@ impl Keyboard {
         let left = self.ended.recv_timeout(LEAVING);
         self.above.drain();
         self.above.close();
-        if left.is_err() && can_edit() {
+        if can_edit() {
             self.before.restore();
-            let _ = stdout().write_all(b"\n");
+            if left.is_err() {
+                let _ = stdout().write_all(b"\n");
+            }
         }
     }
 }
@@ -234,6 +242,13 @@ impl Keyboard {
 /// The width of the terminal.
 fn columns() -> usize {
     rustix::termios::tcgetwinsize(stdout()).map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(80)
+}
+
+/// Somebody else reads from the terminal, who takes a paste as it comes; the next read asks for its marks again.
+pub(super) fn lend() {
+    if can_edit() {
+        suspend::say("\x1b[?2004l");
+    }
 }
 
 /// Whether lines can be edited here: a terminal on both ends that knows how to move its cursor.

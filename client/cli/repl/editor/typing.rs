@@ -12,7 +12,7 @@ use super::prompt::{Face, Looks, continuation};
 use super::recall::Shared;
 use super::state::{Left, State};
 use super::suspend::Before;
-use super::{About, Kind, Mode, Read, Request, Typed, can_edit, external, history_file, keypress, paste};
+use super::{About, Kind, Mode, Read, Request, Typed, can_edit, external, history_file, keypress, paste, suspend};
 use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
@@ -72,7 +72,12 @@ impl Thread {
             let typed = match (&mut reader, &read.kind) {
                 (Reader::Plain(plain), _) => plain.read(&read, &asker, &self.state),
                 (_, Kind::Key { question, choices }) => keypress::ask(question, choices, &self.woken, &self.state),
-                (Reader::Lines(lines), _) => lines.read(&read),
+                (Reader::Lines(lines), _) => {
+                    let typed = lines.read(&read);
+                    // The library asks for no marks any more.
+                    suspend::say(suspend::MARKS_OF_A_PASTE);
+                    typed
+                }
             };
             self.state.end();
             // What came as the read ended; what the library holds of it comes above the next prompt.

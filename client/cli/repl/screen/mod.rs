@@ -296,14 +296,14 @@ impl Terminal {
         Ok(())
     }
 
-    /// The terminal has shown a key by itself, such as `^C`: what comes next begins below it, or in its place where the live
-    /// line was.
-    pub(crate) fn echoed(&mut self) -> io::Result<()> {
+    /// A key that is a signal was pressed. It is shown as a terminal does, or was by the terminal itself: what comes next begins
+    /// below it, or in the place of the live line.
+    pub(crate) fn echoed(&mut self, key: Option<&str>) -> io::Result<()> {
         let live = self.drawn.is_some();
         self.erase()?;
         if self.look.out == Kind::Terminal && !live {
             self.pen.place(false);
-            self.out.write_all(b"\n")?;
+            writeln!(self.out, "{}", key.unwrap_or_default())?;
         }
         self.flush()
     }
