@@ -57,6 +57,10 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Write a session as a notebook, as prose, as a program, or as JSON lines
     Export(ExportArgs),
+    /// Run a session's inputs again in a fresh kernel, and show where what comes of them differs
+    Replay(ReplayArgs),
+    /// Make a session with the state of another one, by running its inputs again
+    Fork(ForkArgs),
     /// Wait for an eval to end, and exit as it did
     Wait(EvalArgs),
     /// Stop an eval: the one that is named, or the one that runs now
@@ -322,6 +326,80 @@ pub(crate) struct ExportArgs {
     /// Leave out what the evals showed
     #[arg(long)]
     pub(crate) no_output: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto replay work                             does the same still come of it? exit code 0: yes; 1: no
+  rialto replay work --python .venv/bin/python   ... with another interpreter
+  rialto replay work --into again --until 12     keeps the new session, to look around in it
+  rialto replay work --ignore-output --json      outcomes, exceptions and values only, for a program
+
+Everything that ran to its end is run again, in its order: with all that it does to files and other machines. What was
+interrupted, never ran or is no longer on record is not, and that is said. What was answered to input() is answered
+again; passwords are never recorded, and are asked for on a terminal. A restart is a restart again. Compared are
+outcome, exception, value, displays, stdout and stderr, each exactly. The environment is that of this shell.
+")]
+pub(crate) struct ReplayArgs {
+    /// The session: its name, its id or the beginning of one; alive or ended
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: String,
+    /// Keep the new session under this name. Default: it is removed at the end
+    #[arg(long, value_name = "NAME")]
+    pub(crate) into: Option<String>,
+    /// The first eval: its number (12 or #12) or its id
+    #[arg(long, value_name = "EVAL")]
+    pub(crate) from: Option<String>,
+    /// The last eval: its number (12 or #12) or its id
+    #[arg(long, value_name = "EVAL")]
+    pub(crate) until: Option<String>,
+    /// Run nothing more after the first eval that differs
+    #[arg(long)]
+    pub(crate) stop_on_difference: bool,
+    /// Compare outcomes, exceptions and values only
+    #[arg(long)]
+    pub(crate) ignore_output: bool,
+    /// Another kernel
+    #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
+    pub(crate) kernel: Option<String>,
+    /// Another Python interpreter
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub(crate) python: Option<PathBuf>,
+    /// Another folder
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) cwd: Option<PathBuf>,
+    /// Print a JSON line for each eval, and one that sums up
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto fork work try                           try has the variables that work has, and work is left alone
+  rialto fork work before --until 11             as it was after #11
+
+State cannot be copied: it is rebuilt by running again what ran in the kernel that work has now, in the same order.
+What that did to files and other machines it does once more, and what depends on the time, on chance or on the
+environment may come out otherwise. What was interrupted or is no longer on record is left out, and that is said.
+Exit code 1: an eval ended otherwise than it had; the new session is there all the same.
+")]
+pub(crate) struct ForkArgs {
+    /// The session: its name, its id or the beginning of one; alive or ended
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: String,
+    /// The name of the new one
+    pub(crate) name: String,
+    /// The last eval: its number (12 or #12) or its id. Default: the last one there is
+    #[arg(long, value_name = "EVAL")]
+    pub(crate) until: Option<String>,
+    /// Another Python interpreter
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub(crate) python: Option<PathBuf>,
+    /// Another folder
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) cwd: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

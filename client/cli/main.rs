@@ -9,6 +9,7 @@ mod doctor;
 mod exec;
 mod exit;
 mod export;
+mod fork;
 mod gc;
 mod init;
 mod interrupt;
@@ -24,6 +25,7 @@ mod reach;
 mod redact;
 mod render;
 mod repl;
+mod replay;
 mod restart;
 mod rm;
 mod rpc;
@@ -85,6 +87,8 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Ls(args) => ls::run(&place, &args).await,
         Command::Logs(args) => logs::run(&place, &args).await,
         Command::Export(args) => export::run(&place, &args).await,
+        Command::Replay(args) => replay::run(&place, &args).await,
+        Command::Fork(args) => fork::run(&place, &args).await,
         Command::Wait(args) => wait::run(&place, &args).await,
         Command::Interrupt(args) => interrupt::run(&place, &args).await,
         Command::Restart(args) => restart::run(&place, &args).await,

@@ -50,6 +50,17 @@ impl Past {
         Ok(Self { place: place.clone(), label, which, here, cursor: None, until: None, source: Source::Unknown })
     }
 
+    /// Only what came after `cursor`, up to event `until`.
+    pub(crate) const fn between(mut self, cursor: Option<Cursor>, until: Seq) -> Self {
+        (self.cursor, self.until) = (cursor, Some(until));
+        self
+    }
+
+    /// The last event that was read; of a journal up to a turn of it more than was handed out.
+    pub(crate) const fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
     /// The next item; nothing where the present begins.
     pub(crate) async fn next(&mut self) -> Result<Option<Item>, Failure> {
         loop {
