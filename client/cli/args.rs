@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// Show what happened in a session
     Logs(LogsArgs),
+    /// Show what was run, in all sessions
+    History(HistoryArgs),
     /// Write a session as a notebook, as prose, as a program, or as JSON lines
     Export(ExportArgs),
     /// Run a session's inputs again in a fresh kernel, and show where what comes of them differs
@@ -288,6 +290,36 @@ pub(crate) struct LogsArgs {
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Print events as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto history                                 what was run last, in any session, by anybody
+  rialto history -g read_csv                     where was that?
+  rialto history -g 'def ' --session work        in one session
+  rialto history -n 1000 --json | jq -r .code    for programs
+
+PATTERN is text, not an expression. Without a capital letter in it, letters of either case match. Sessions that have
+ended are searched, too, as long as they are kept. What was typed at your terminals, whatever became of its session,
+is what `:history -g` searches in a terminal.
+")]
+pub(crate) struct HistoryArgs {
+    /// Only code that contains this text; it is coloured
+    #[arg(short, long = "grep", value_name = "PATTERN")]
+    pub(crate) grep: Option<String>,
+    /// Only of this session: its name, its id or the beginning of one
+    #[arg(short, long, value_name = "SESSION", add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: Option<String>,
+    /// Only of sessions of this kernel
+    #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
+    pub(crate) kernel: Option<String>,
+    /// At most so many: the newest ones, the newest last
+    #[arg(short, long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=crate::history::MOST))]
+    pub(crate) number: i64,
+    /// Print JSON lines
     #[arg(long)]
     pub(crate) json: bool,
 }

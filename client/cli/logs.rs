@@ -3,7 +3,7 @@
 //! While a supervisor lives it is asked; where none does, the journal is read, so that looking at a session starts nothing. The
 //! two take turns as supervisors come and go, and the cursor passes from one to the other.
 
-mod clock;
+pub(crate) mod clock;
 mod stored;
 mod transcript;
 

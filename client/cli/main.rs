@@ -11,6 +11,7 @@ mod exit;
 mod export;
 mod fork;
 mod gc;
+mod history;
 mod init;
 mod interrupt;
 mod kernels;
@@ -86,6 +87,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Attach(args) => attach::run(&place, args).await,
         Command::Ls(args) => ls::run(&place, &args).await,
         Command::Logs(args) => logs::run(&place, &args).await,
+        Command::History(args) => history::run(&place, &args).await,
         Command::Export(args) => export::run(&place, &args).await,
         Command::Replay(args) => replay::run(&place, &args).await,
         Command::Fork(args) => fork::run(&place, &args).await,

@@ -15,6 +15,7 @@ mod interrupting;
 mod links;
 mod logs;
 mod python;
+mod ran;
 mod replaying;
 mod rpc;
 mod screen;

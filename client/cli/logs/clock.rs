@@ -8,12 +8,12 @@ fn zoned(wall_ms: u64, zone: TimeZone) -> Option<Zoned> {
 }
 
 /// The date, for lines between days.
-pub(super) fn date(wall_ms: u64) -> String {
+pub(crate) fn date(wall_ms: u64) -> String {
     zoned(wall_ms, TimeZone::system()).map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string())
 }
 
 /// The time of day.
-pub(super) fn time(wall_ms: u64) -> String {
+pub(crate) fn time(wall_ms: u64) -> String {
     zoned(wall_ms, TimeZone::system()).map_or_else(|| "at an unknown time".to_owned(), |at| at.strftime("%H:%M:%S").to_string())
 }
 
