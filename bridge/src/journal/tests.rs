@@ -217,7 +217,7 @@ fn files_that_are_not_ours_are_refused_and_left_as_they_are() {
     assert!(matches!(Journal::open(&at("none")), Err(JournalError::Missing(_))));
     assert!(matches!(Journal::create(&at("text")), Err(JournalError::Exists(_))));
     let newer = Journal::open(&at("newer")).unwrap_err().to_string();
-    assert!(newer.contains("format 7") && newer.contains("up to 1"), "{newer}");
+    assert!(newer.contains("format 7") && newer.contains("up to 2"), "{newer}");
 }
 
 #[test]
