@@ -6,6 +6,7 @@ use crate::repl::editor::Mode;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
+use rialto_bridge::journal::Head;
 use rialto_client::protocol::Cursor;
 use std::path::PathBuf;
 
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Share(ShareArgs),
     /// Let another user into a session no longer; what they have open is closed
     Unshare(UnshareArgs),
+    /// Find out whether a journal is what was recorded, or was tampered with
+    Verify(VerifyArgs),
     /// Remove the text of an eval; that it ran stays on record
     Redact(EvalArgs),
     /// List the kernels that can be run here
@@ -138,7 +141,7 @@ impl LifeArgs {
 }
 
 /// `90s`, `30m`, `2h`, `7d`; a number alone is seconds.
-fn span(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn span(text: &str) -> Result<std::time::Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
     let each = match unit.trim() {
         "" | "s" => 1.0,
@@ -278,17 +281,28 @@ Examples:
   rialto logs -f work                            and what happens from now on
   rialto logs --json work | tail -1              events, whose seq and epoch make a cursor
   rialto logs --json --after 27993600:41 work    what came after it
+  rialto logs --audit work                       who ran what and how it ended: hashes, no code and no output
+  rialto logs --audit --all --since 7d --json    of all sessions, for programs
 ")]
 pub(crate) struct LogsArgs {
     /// The session: its name, its id or the beginning of one
-    #[arg(add = ArgValueCandidates::new(completions::sessions))]
-    pub(crate) session: String,
+    #[arg(required_unless_present = "all", add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: Option<String>,
     /// Only events after this cursor, as JSON logs show it
-    #[arg(long, value_name = "EPOCH:SEQ")]
+    #[arg(long, value_name = "EPOCH:SEQ", conflicts_with = "all")]
     pub(crate) after: Option<Cursor>,
     /// Go on with what happens from now on
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "all")]
     pub(crate) follow: bool,
+    /// Only who did what, when, the hash of the code, and the outcome
+    #[arg(long)]
+    pub(crate) audit: bool,
+    /// With --audit: only what began since then (2h, 7d, 2026-11-20, 2026-11-20T08:00)
+    #[arg(long, value_name = "TIME", requires = "audit", value_parser = crate::logs::since)]
+    pub(crate) since: Option<u64>,
+    /// With --audit: of all sessions, ended ones too
+    #[arg(long, requires = "audit", conflicts_with = "session")]
+    pub(crate) all: bool,
     /// Print events as JSON lines
     #[arg(long)]
     pub(crate) json: bool,
@@ -470,6 +484,35 @@ pub(crate) struct SessionArgs {
     /// The session: its name, its id or the beginning of one
     #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto verify work                             every record against its hash
+  rialto verify --all                            all sessions of this machine
+  rialto verify --head work                      the hash of everything so far: keep it somewhere else
+  rialto verify work --expect 120:9f86d0...      the journal still has what that head stood for
+  rialto verify backup/journal.db                a file
+
+Exit codes: 0 whole (or never chained), 65 broken: changed, removed, inserted or reordered, 66 rewound: older than it should be.
+")]
+pub(crate) struct VerifyArgs {
+    /// Sessions, or files of journals
+    #[arg(required_unless_present = "all", value_name = "SESSION|FILE", add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) which: Vec<String>,
+    /// Every session of this machine, ended ones too
+    #[arg(long, conflicts_with = "which")]
+    pub(crate) all: bool,
+    /// Print the head: what stands for everything so far
+    #[arg(long)]
+    pub(crate) head: bool,
+    /// A head that was printed before: the journal must have what it stood for
+    #[arg(long, value_name = "HEAD", conflicts_with = "all")]
+    pub(crate) expect: Option<Head>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

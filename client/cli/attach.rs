@@ -16,6 +16,14 @@ pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failu
 /// Shows what happens and reads nothing: who watches has nothing to type.
 pub(crate) async fn observe(place: &PlaceArgs, session: &str) -> Result<u8, Failure> {
     paint::talk(&format!("watching {session}, nothing typed here reaches it; Ctrl-C leaves"));
-    let args = LogsArgs { session: session.to_owned(), after: None, follow: true, json: false };
+    let args = LogsArgs {
+        session: Some(session.to_owned()),
+        after: None,
+        follow: true,
+        audit: false,
+        since: None,
+        all: false,
+        json: false,
+    };
     logs::run(place, &args).await
 }

@@ -13,7 +13,7 @@ use std::io::Write;
 
 const NOTES: &str = r".SH EXIT STATUS
 0 ok; 1 an error in the code, or the command could not do what it was asked; N after the code's own exit(N);
-64 the command line cannot be understood; 69 no connection: no such session, no supervisor, no daemon;
+64 the command line cannot be understood; 65 and 66 a journal is broken, or older than it should be (\fBverify\fR); 69 no connection: no such session, no supervisor, no daemon;
 70 the kernel died, or an internal fault; 74 reading or writing failed; 77 not allowed; 124 timeout; 130 interrupted.
 .SH ENVIRONMENT
 .TP

@@ -6,6 +6,8 @@
 //! | 1 | an error in the code, or the command could not do what it was asked |
 //! | N | after the code's own exit(N) |
 //! | 64 | the command line cannot be understood |
+//! | 65 | `verify`: a journal is broken |
+//! | 66 | `verify`: a journal is whole, and older than it should be |
 //! | 69 | no connection: no such session, no supervisor, no daemon |
 //! | 70 | the kernel died, or an internal fault |
 //! | 74 | reading or writing failed |
@@ -20,6 +22,8 @@ use std::process::ExitCode;
 
 pub(crate) const ERROR: u8 = 1;
 pub(crate) const USAGE: u8 = 64;
+pub(crate) const BROKEN: u8 = 65;
+pub(crate) const REWOUND: u8 = 66;
 pub(crate) const UNAVAILABLE: u8 = 69;
 pub(crate) const DIED: u8 = 70;
 pub(crate) const IO: u8 = 74;

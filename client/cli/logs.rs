@@ -3,6 +3,7 @@
 //! While a supervisor lives it is asked; where none does, the journal is read, so that looking at a session starts nothing. The
 //! two take turns as supervisors come and go, and the cursor passes from one to the other.
 
+mod audit;
 pub(crate) mod clock;
 mod stored;
 mod transcript;
@@ -11,6 +12,9 @@ use crate::args::{LogsArgs, PlaceArgs};
 use crate::exit::{self, Failure};
 use crate::local::Place;
 use crate::{paint, reach};
+use audit::Audit;
+pub(crate) use audit::since;
+pub(crate) use clock::when;
 use rialto_bridge::home::{HomeError, SessionHome};
 use rialto_bridge::journal::JournalError;
 use rialto_client::protocol::event::{Event, Record};
@@ -36,19 +40,44 @@ pub(crate) enum Item {
 
 pub(crate) async fn run(place: &PlaceArgs, args: &LogsArgs) -> Result<u8, Failure> {
     let place = Place::of(place)?;
+    let Some(session) = &args.session else { return all(&place, args).await };
+    one(place, session, session.clone(), args).await
+}
+
+/// The audit of every session there is, one after the other, the oldest first.
+async fn all(place: &Place, args: &LogsArgs) -> Result<u8, Failure> {
+    let mut sessions = place.list().await?.sessions;
+    sessions.sort_by_key(|listed| listed.created_ms);
+    let mut outcome = Ok(0);
+    for listed in sessions {
+        let name = listed.name.map_or_else(|| listed.session.to_string(), |name| name.to_string());
+        match one(place.clone(), listed.session.as_str(), name, args).await {
+            Ok(exit::INTERRUPTED) => return Ok(exit::INTERRUPTED),
+            Ok(_) => {}
+            // One that cannot be read must not hide the others.
+            Err(failure) if outcome.is_ok() => outcome = Err(failure),
+            Err(failure) => drop(exit::code(Err(failure))),
+        }
+    }
+    outcome
+}
+
+async fn one(place: Place, session: &str, name: String, args: &LogsArgs) -> Result<u8, Failure> {
     let here = match place.home() {
-        Some(home) => Some(home.session(&home.resolve(&args.session)?)),
+        Some(home) => Some(home.session(&home.resolve(session)?)),
         None => None,
     };
     let mut stop = signal(SignalKind::interrupt())?;
+    let printer =
+        if args.audit { Printer::Audit(Audit::new(name, args.json, args.since.unwrap_or(0))) } else { Printer::new(args.json) };
     let mut reader = Reader {
-        which: here.as_ref().map_or_else(|| args.session.clone(), |here| here.id().to_string()),
+        which: here.as_ref().map_or_else(|| session.to_owned(), |here| here.id().to_string()),
         place,
         here,
         cursor: args.after,
         until: None,
         follow: args.follow,
-        printer: Printer::new(args.json),
+        printer,
     };
     let outcome = tokio::select! {
         outcome = reader.read() => outcome.map(|()| 0),
@@ -200,6 +229,7 @@ impl Reader {
 enum Printer {
     Text(Transcript<Stdout>),
     Json(BufWriter<Stdout>),
+    Audit(Audit),
 }
 
 impl Printer {
@@ -215,6 +245,7 @@ impl Printer {
     fn item(&mut self, item: &Item, epoch: Epoch) -> std::io::Result<()> {
         let out = match self {
             Self::Text(transcript) => return transcript.item(item),
+            Self::Audit(audit) => return audit.item(item),
             Self::Json(out) => out,
         };
         let mut value = codec::to_json(&match item {
@@ -233,12 +264,16 @@ impl Printer {
         match self {
             Self::Text(transcript) => transcript.flush(),
             Self::Json(out) => out.flush(),
+            Self::Audit(audit) => audit.flush(),
         }
     }
 
     fn finish(&mut self, whole: bool) -> std::io::Result<()> {
         if let (Self::Text(transcript), true) = (&mut *self, whole) {
             transcript.finish()?;
+        }
+        if let Self::Audit(audit) = self {
+            return audit.finish();
         }
         self.flush()
     }

@@ -38,6 +38,7 @@ mod stdin;
 mod stdio;
 mod supervise;
 mod target;
+mod verify;
 mod wait;
 
 use args::{Args, Command};
@@ -99,6 +100,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Gc(args) => gc::run(&place, &args),
         Command::Share(args) => share::run(&place, &args).await,
         Command::Unshare(args) => share::unshare(&place, &args).await,
+        Command::Verify(args) => verify::run(&place, &args),
         Command::Redact(args) => redact::run(&place, &args).await,
         Command::Kernels(args) => kernels::run(&args),
         Command::Doctor => doctor::run(),

@@ -1,6 +1,7 @@
 //! One session's folder: which file is what.
 
 use super::{HomeError, Lock, lock, ours};
+use crate::journal::Anchor;
 use rialto_protocol::{RequestId, Scope, SessionId, SessionName};
 use rialto_transports::unix::MAX_PATH;
 use serde::{Deserialize, Serialize};
@@ -181,6 +182,24 @@ impl SessionHome {
         }
         let text =
             serde_json::to_string(shares).map_err(|why| HomeError::Corrupt { path: path.clone(), why: why.to_string() })?;
+        ours::write(&path, &text)
+    }
+
+    /// How far its journal went, as its supervisor noted it down. What cannot be read says nothing.
+    #[must_use]
+    pub fn anchor(&self) -> Anchor {
+        let text = ours::read(&self.dir.join("head.json"), MAX_SPEC).ok().flatten().unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Notes down how far its journal went.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write_anchor(&self, anchor: &Anchor) -> Result<(), HomeError> {
+        let path = self.dir.join("head.json");
+        let text =
+            serde_json::to_string(anchor).map_err(|why| HomeError::Corrupt { path: path.clone(), why: why.to_string() })?;
         ours::write(&path, &text)
     }
 

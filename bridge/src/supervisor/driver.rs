@@ -10,7 +10,7 @@ use super::deliver::Sending;
 use super::tail::Tail;
 use super::values::Incoming;
 use super::{Ending, Fatal};
-use crate::journal::Journal;
+use crate::journal::{Head, Journal};
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
 use rialto_protocol::{ErrorReply, Life, Message, Seq};
@@ -39,6 +39,8 @@ pub(crate) struct Driver {
     pub(super) note_kernel: Box<dyn FnMut(u32)>,
     /// Where it is noted down whom the session is shared with, for whoever lists sessions.
     pub(super) note_shares: Box<dyn FnMut(&Access)>,
+    /// Where it is noted down how far the journal went, for whoever verifies it.
+    pub(super) note_head: Box<dyn FnMut(Head)>,
     /// Finds the place of the socket anew and listens there: the folder may have gone, or another one have become the right one.
     pub(super) bind_again: Box<dyn FnMut() -> Result<UnixListener, Fatal>>,
     pub(super) listener: UnixListener,
@@ -175,8 +177,17 @@ impl Driver {
             self.since_trim = 0;
             self.journal.restore_reserve();
             self.trim()?;
+            self.note_head();
         }
         Ok(())
+    }
+
+    /// Notes down how far the journal went. Never before its records are durable: an anchor ahead of its journal says that
+    /// something was lost.
+    pub(super) fn note_head(&mut self) {
+        if let Some(head) = self.journal.chain_head() {
+            (self.note_head)(head);
+        }
     }
 
     pub(super) fn reply(&mut self, conn: ConnId, message: &Message) {

@@ -7,7 +7,7 @@ use super::driver::{Driver, Launched};
 use super::tail::Tail;
 use super::{Ending, Fatal};
 use crate::home::{self, Home, SessionHome, Spec};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Anchor, Head, Journal, JournalError};
 use rialto_protocol::event::Created;
 use rialto_protocol::kernel::Launch;
 use rialto_protocol::{Who, version};
@@ -50,9 +50,11 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     let mut note_kernel = note(&place);
     // A kernel's start takes longest: it goes on while the journal is made. Without a journal it would end with us.
     let early = fresh.then(|| super::driver::launch_kernel(&launch, &mut note_kernel));
+    let journal = if fresh { Journal::create(&place.journal())? } else { Journal::open(&place.journal())? };
+    let note_head = note_head(&place, journal.chain_head(), clock.now().wall_ms);
     let mut driver = Driver {
         session: Session::new(),
-        journal: if fresh { Journal::create(&place.journal())? } else { Journal::open(&place.journal())? },
+        journal,
         clock,
         alarms: Alarms::default(),
         tail: Tail::default(),
@@ -67,6 +69,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         budget: budget(),
         note_kernel,
         note_shares: note_shares(&place),
+        note_head,
         bind_again: bind_again(dir),
         listener,
         terminate,
@@ -100,6 +103,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     }
     ready(&socket);
     let outcome = driver.run().await;
+    driver.note_head();
     // Its kernel, its journal and its socket go with it.
     drop(driver);
     let _ = home::leftover::forget(&place);
@@ -165,6 +169,35 @@ fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {
     Box::new(move |pid| {
         if let Err(e) = home::leftover::note(&place, pid) {
             tracing::warn!(error = %e, "the kernel's process could not be noted down");
+        }
+    })
+}
+
+/// Looks whether the journal still has what it had when its last supervisor noted it down, and goes on from what is there.
+fn note_head(place: &SessionHome, found: Option<Head>, now_ms: u64) -> Box<dyn FnMut(Head)> {
+    let place = place.clone();
+    let mut anchor = place.anchor();
+    let keep = |place: &SessionHome, anchor: &Anchor| {
+        if let Err(e) = place.write_anchor(anchor) {
+            tracing::warn!(error = %e, "how far the journal went could not be noted down");
+        }
+    };
+    let known = anchor.head();
+    if let Some(found) = found
+        && anchor.resume(found, now_ms)
+    {
+        let known = known.map(|known| known.seq);
+        tracing::warn!(
+            known,
+            found = found.seq,
+            "the journal ends before what was known of it: it was put back, or power was lost"
+        );
+        keep(&place, &anchor);
+    }
+    Box::new(move |head| {
+        if anchor.head() != Some(head) {
+            anchor.follow(head);
+            keep(&place, &anchor);
         }
     })
 }

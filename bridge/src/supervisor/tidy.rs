@@ -48,6 +48,7 @@ impl Driver {
             self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US / 10);
         } else {
             self.journal.idle();
+            self.note_head();
         }
         for connection in self.connections.values_mut() {
             connection.rest();

@@ -62,6 +62,14 @@ pub(super) fn stale(home: &Home) -> Vec<Check> {
             let dead: Vec<String> = sessions.iter().filter(dead).map(|session| session.id().to_string()).collect();
             let bytes = sessions.iter().map(|session| session.bytes()).sum();
             let all = format!("{} sessions, {}", sessions.len(), size(bytes));
+            let rewound = sessions.iter().filter(|session| !session.anchor().rewound.is_empty());
+            let rewound: Vec<String> = rewound.map(|session| session.id().to_string()).collect();
+            if !rewound.is_empty() {
+                let next = "`rialto verify` says when";
+                let text =
+                    format!("journals that were put back, or lost their end with the power: {}; {next}", rewound.join(", "));
+                checks.push(Check::warn("journals", text));
+            }
             checks.push(if dead.is_empty() {
                 Check::ok("history", all)
             } else {

@@ -17,6 +17,12 @@ pub(crate) fn time(wall_ms: u64) -> String {
     zoned(wall_ms, TimeZone::system()).map_or_else(|| "at an unknown time".to_owned(), |at| at.strftime("%H:%M:%S").to_string())
 }
 
+/// Date and time, for lists over days.
+pub(crate) fn when(wall_ms: u64) -> String {
+    let text = |at: Zoned| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    zoned(wall_ms, TimeZone::system()).map_or_else(|| "at an unknown time".to_owned(), text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
