@@ -109,6 +109,109 @@ fn a_paste_is_one_entry_and_loses_its_prompts() {
 }
 
 #[test]
+fn a_transcript_is_pasted_without_what_was_printed() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.paste(">>> x = 20\n>>> for i in 'ab':\n...     print(i)\n...\na\nb\n>>> x * 2\n40\n>>> 1 / 0\nTraceback\n  File x\n>>> ");
+    t.shows(&[">>> x = 20", "... for i in 'ab':", "...     print(i)", "...", "... x * 2", "... 1 / 0"]);
+    t.keys(&["C-c"]);
+    t.paste("In [7]: y = [\n   ...:   1,\n   ...: ]\n\nIn [8]: y\nOut[8]: [1]\n\nIn [9]: print(y, 'so')");
+    t.shows(&[">>> y = [", "...   1,", "... ]", "...", "... y", "... print(y, 'so')"]);
+    t.keys(&["Enter"]);
+    t.shows(&["... print(y, 'so')", "[1] so", ">>>"]);
+    // Code that holds an example is no transcript.
+    t.paste("def f():\n    '''\n    >>> f()\n    1\n    '''\n");
+    t.shows(&["...     1", "...     '''", "..."]);
+    t.keys(&["Enter"]);
+    t.shows(&["...     '''", "...", ">>>"]);
+    t.type_line("f.__doc__.split()");
+    t.shows(&["['>>>', 'f()', '1']", ">>>"]);
+}
+
+#[test]
+fn a_clause_and_a_bracket_go_below_what_they_belong_to() {
+    let world = World::new();
+    let t = prompt(&world);
+    for line in ["def f(n):", "if n:", "return 'yes'", "else:", "return [", "'no',"] {
+        t.type_line(line);
+    }
+    t.type_line("]");
+    t.shows(&[
+        "...     if n:",
+        "...         return 'yes'",
+        "...     else:",
+        "...         return [",
+        "...             'no',",
+        "...         ]",
+        "...",
+    ]);
+    t.keys(&["Enter"]);
+    t.type_line("f(0), f(1)");
+    t.shows(&["(['no'], 'yes')", ">>>"]);
+    // What stands right already stays there.
+    t.type_line("for i in range(2):");
+    t.type_line("if i:");
+    t.type_line("pass");
+    t.type_line("else:");
+    t.shows(&[">>> for i in range(2):", "...     if i:", "...         pass", "...     else:", "..."]);
+}
+
+#[test]
+fn an_esc_takes_no_ctrl_c_with_it() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_text("6 * 7");
+    t.keys(&["Escape"]);
+    t.keys(&["C-c"]);
+    t.shows(&[">>>"]);
+    t.keys(&["C-y"]);
+    t.shows(&[">>> 6 * 7"]);
+    t.keys(&["Enter"]);
+    t.shows(&["42", ">>>"]);
+}
+
+#[test]
+fn a_window_that_changes_its_width_leaves_what_stands_above() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line("print('one'); print('two')");
+    t.shows(&["one", "two", ">>>"]);
+    let text = "'0123456789 0123456789 0123456789 0123456789 0123456789 0123456789'";
+    t.type_text(text);
+    let whole = format!(">>> {text}");
+    t.shows(&["one", "two", &whole]);
+    // What is typed after it shows that the editor has seen it.
+    t.resize(40, 30);
+    t.type_text("#");
+    t.shows(&["one", "two", ">>> '0123456789 0123456789 0123456789", "0123456789 0123456789 0123456789'#"]);
+    t.resize(100, 30);
+    t.type_text("1");
+    t.shows(&["one", "two", &format!("{whole}#1")]);
+    // The same in an entry of several lines, with the cursor in its first.
+    t.keys(&["C-o"]);
+    t.type_text("+ '0123456789'");
+    t.keys(&["Up", "Home"]);
+    t.type_text("+");
+    let whole = format!("{}#1", whole.replace(">>> ", ">>> +"));
+    t.shows(&["one", "two", &whole, "... + '0123456789'"]);
+    t.resize(30, 30);
+    t.type_text("+");
+    t.shows(&[
+        "two",
+        ">>> ++'0123456789 0123456789",
+        " 0123456789 0123456789 0123456",
+        "789 0123456789'#1",
+        "... + '0123456789'",
+    ]);
+    t.resize(90, 30);
+    t.type_text("+");
+    t.shows(&["one", "two", &whole.replace(">>> ", ">>> ++"), "... + '0123456789'"]);
+    t.keys(&["Down", "End", "M-Enter"]);
+    t.type_line("6 * 7");
+    t.shows(&["42", ">>>"]);
+}
+
+#[test]
 fn what_is_typed_right_behind_a_paste_belongs_to_it() {
     let world = World::new();
     let t = prompt(&world);

@@ -74,6 +74,11 @@ impl<'w> Terminal<'w> {
     #[track_caller]
     pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+        // Tmux draws it at once and tells the program a little later.
+        let tty = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        let size = || self.world.command("stty").args(["-F", tty.trim(), "size"]).output().expect("stty is there").stdout;
+        let told = || (String::from_utf8_lossy(&size()).trim() == format!("{rows} {columns}")).then_some(());
+        super::wait::until("the program to be told", told);
     }
 
     /// What stands on the screen, without the empty rest of lines and screen, and prompts without the cell of their state:

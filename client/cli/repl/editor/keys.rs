@@ -3,6 +3,7 @@
 use super::asks::asks_about;
 use super::assist::STEP;
 use super::marks;
+use super::outdent::outdented;
 use super::recall::Shared;
 use super::state::{Left, State};
 use super::suspend::Before;
@@ -48,6 +49,8 @@ enum Key {
     External,
     Back,
     Paste,
+    /// May move its line to the left.
+    Outdents(char),
     /// In vi's command mode these are what `Left`, `Right`, `Home` are.
     ViLeft,
     ViRight,
@@ -78,11 +81,17 @@ const BINDINGS: &[(KeyEvent, Key)] = &[
     (KeyEvent(KeyCode::Char('K'), Modifiers::CTRL), Key::KillOn),
     (KeyEvent(KeyCode::Char('W'), Modifiers::CTRL), Key::KillWord),
     (KeyEvent(KeyCode::Char('C'), Modifiers::CTRL), Key::Clear),
+    // Behind an Esc that was meant for something else.
+    (KeyEvent(KeyCode::Char('C'), Modifiers::CTRL_ALT), Key::Clear),
     (KeyEvent(KeyCode::Char('Z'), Modifiers::CTRL), Key::Suspend),
     (KeyEvent(KeyCode::Char('\\'), Modifiers::CTRL), Key::Quit),
     (KeyEvent(KeyCode::F(2), Modifiers::NONE), Key::External),
     (KeyEvent(KeyCode::BackTab, Modifiers::NONE), Key::Back),
     (KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE), Key::Paste),
+    (KeyEvent(KeyCode::Char(':'), Modifiers::NONE), Key::Outdents(':')),
+    (KeyEvent(KeyCode::Char(')'), Modifiers::NONE), Key::Outdents(')')),
+    (KeyEvent(KeyCode::Char(']'), Modifiers::NONE), Key::Outdents(']')),
+    (KeyEvent(KeyCode::Char('}'), Modifiers::NONE), Key::Outdents('}')),
     (KeyEvent(KeyCode::Char('h'), Modifiers::NONE), Key::ViLeft),
     (KeyEvent(KeyCode::Char('l'), Modifiers::NONE), Key::ViRight),
     (KeyEvent(KeyCode::Char('0'), Modifiers::NONE), Key::ViHome),
@@ -151,6 +160,8 @@ impl Keys {
                 self.state.pasted.store(true, SeqCst);
                 None
             }
+            Key::Outdents(_) if commands || self.state.searching.load(SeqCst) => None,
+            Key::Outdents(typed) => outdented(line, pos, typed).and_then(|text| self.instead(text)),
             Key::ViLeft if commands => left(line, pos).map(Cmd::Move),
             Key::ViRight if commands => right(line, pos).map(Cmd::Move),
             Key::ViHome if commands => home(line, pos).map(Cmd::Move),
@@ -161,7 +172,11 @@ impl Keys {
     /// One step of indent less. The library counts no characters for keys of ours, and puts the cursor before what replaces
     /// them; a completion may do both.
     fn dedent(&self, line: &str, pos: usize) -> Option<Cmd> {
-        self.state.indent_to(less(line, pos)?);
+        self.instead(" ".repeat(less(line, pos)?))
+    }
+
+    fn instead(&self, text: String) -> Option<Cmd> {
+        self.state.put_instead(text);
         Some(Cmd::Complete)
     }
 

@@ -1,36 +1,54 @@
-//! Text that was copied from elsewhere: prompts in front of its lines, or all of it indented.
+//! Text that was copied from elsewhere: prompts in front of its lines with what was printed between them, or all of it
+//! indented.
 
-/// The text without the prompts it was copied with, where every line has one; else as it is.
+/// What a REPL says before its first prompt.
+const BANNERS: [&str; 3] = ["Python ", "IPython ", "session "];
+
+/// The code of a text that begins with a prompt: what stood behind its prompts, without what was printed in between. Any
+/// other text is as it is.
 pub(super) fn without_prompts(text: &str) -> String {
-    let mut lines = Vec::new();
-    for (i, line) in text.split('\n').enumerate() {
-        match strip(line, i == 0) {
-            Some(line) => lines.push(line),
-            None if line.trim().is_empty() && i > 0 => lines.push(""),
-            None => return text.to_owned(),
+    let Some(first) = text.split('\n').find(|line| !line.trim().is_empty()) else { return text.to_owned() };
+    let greeted = BANNERS.iter().any(|banner| first.starts_with(banner));
+    if begins(first).is_none() && !(greeted && text.split('\n').any(|line| begins(line).is_some())) {
+        return text.to_owned();
+    }
+    let mut lines: Vec<&str> = Vec::new();
+    // Whether the line before is code: only there an entry goes on.
+    let mut inside = false;
+    for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+        if let Some(code) = begins(line).or_else(|| continues(line).filter(|_| inside)) {
+            lines.push(code);
+            inside = true;
+        } else if line.trim().is_empty() && inside {
+            lines.push("");
+        } else {
+            inside = false;
         }
+    }
+    // The prompt that waits for the next entry.
+    if lines.len() > 1 && text.trim_end().ends_with(">>>") {
+        lines.pop();
     }
     lines.join("\n")
 }
 
-/// A line without its prompt: Python's, ours with its state, IPython's.
-fn strip(line: &str, first: bool) -> Option<&str> {
+/// The line behind a prompt that begins an entry: Python's, ours with its state, IPython's.
+fn begins(line: &str) -> Option<&str> {
     let bare = line.trim_start();
     let bare = ["● ", "◌ ", "⏸ ", "* ", "~ ", "= "].iter().find_map(|cell| bare.strip_prefix(cell)).unwrap_or(bare);
-    for prompt in [">>>", "..."] {
-        if let Some(rest) = bare.strip_prefix(prompt)
-            && (!first || prompt == ">>>")
-            && !rest.starts_with(':')
-        {
-            return rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some(rest));
-        }
+    if let Some(rest) = bare.strip_prefix(">>>") {
+        return rest.strip_prefix(' ').or_else(|| rest.trim().is_empty().then_some(""));
     }
-    if let Some(rest) = bare.strip_prefix("In [") {
-        let (number, rest) = rest.split_once("]:")?;
-        return number.chars().all(|c| c.is_ascii_digit()).then(|| rest.strip_prefix(' ').unwrap_or(rest));
-    }
-    let rest = bare.trim_start_matches('.').strip_prefix(':').filter(|_| !first && bare.starts_with("..."))?;
-    Some(rest.strip_prefix(' ').unwrap_or(rest))
+    let (number, rest) = bare.strip_prefix("In [")?.split_once("]:")?;
+    number.chars().all(|c| c.is_ascii_digit()).then(|| rest.strip_prefix(' ').unwrap_or(rest))
+}
+
+/// The line behind a prompt that goes on with one.
+fn continues(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("...")?;
+    let rest = rest.trim_start_matches('.');
+    let rest = rest.strip_prefix(':').unwrap_or(rest);
+    rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some(""))
 }
 
 /// The text without the indent that all its lines share with the first.
@@ -56,6 +74,23 @@ mod tests {
             ("● >>> def f():\n  ...     return 1", "def f():\n    return 1"),
             ("In [12]: for i in x:\n    ...:     print(i)\n    ...: ", "for i in x:\n    print(i)\n"),
             (">>> x\n\n>>> y\n", "x\n\ny\n"),
+            ("    >>> x\r\n    >>> ", "x"),
+        ] {
+            assert_eq!(without_prompts(text), code, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_printed_is_left_out() {
+        for (text, code) in [
+            (">>> 1 + 1\n2", "1 + 1"),
+            (">>> for i in 'ab':\n...     print(i)\n...\na\nb\n>>> x\n5\n>>> ", "for i in 'ab':\n    print(i)\n\nx"),
+            (">>> 1 / 0\nTraceback (most recent call last):\n  File \"<stdin>\"\n... more\n>>> y", "1 / 0\ny"),
+            (
+                "In [1]: def f():\n   ...:     return 1\n   ...:\n\nIn [2]: f()\nOut[2]: 1\n\nIn [3]: 2",
+                "def f():\n    return 1\n\n\nf()\n2",
+            ),
+            ("Python 3.12.3 on linux\nType \"help\"\n>>> x\n", "x\n"),
         ] {
             assert_eq!(without_prompts(text), code, "{text:?}");
         }
@@ -63,7 +98,8 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_it_stays() {
-        for text in ["x >>> 1", "... ", ">>> 1 + 1\n2", "a\n>>> b", ">>>x", "In [x]: y", "", "def f():\n    ..."] {
+        let doctest = "def f():\n    \"\"\"\n    >>> f()\n    1\n    \"\"\"";
+        for text in ["x >>> 1", "... ", "a\n>>> b", ">>>x", "In [x]: y", "", "def f():\n    ...", "Python 3", doctest] {
             assert_eq!(without_prompts(text), text, "{text:?}");
         }
     }

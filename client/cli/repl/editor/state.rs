@@ -34,8 +34,11 @@ pub(super) struct State {
     pub(super) searching: AtomicBool,
     /// A paste begins.
     pub(super) pasted: AtomicBool,
-    /// The next completion is none: this many spaces, less one, are to be left of the indent. 0 for none.
-    indent: AtomicUsize,
+    /// The next completion is none: this is to stand on the line up to the cursor.
+    instead: Mutex<Option<String>>,
+    /// As the library knows them: how wide the window is, and the prompt.
+    pub(super) columns: AtomicUsize,
+    pub(super) prompt: AtomicUsize,
     left: Mutex<Option<Left>>,
     line: Mutex<String>,
     /// A question that one key answers, while it stands on the screen.
@@ -112,13 +115,13 @@ impl State {
         self.left().take()
     }
 
-    /// The indent before the cursor is to become so many spaces.
-    pub(super) fn indent_to(&self, spaces: usize) {
-        self.indent.store(spaces + 1, SeqCst);
+    /// What stands on the line up to the cursor is to become this.
+    pub(super) fn put_instead(&self, text: String) {
+        *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 
-    pub(super) fn take_indent(&self) -> Option<usize> {
-        self.indent.swap(0, SeqCst).checked_sub(1)
+    pub(super) fn take_instead(&self) -> Option<String> {
+        self.instead.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The line as it was drawn last.

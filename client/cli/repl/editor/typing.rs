@@ -12,14 +12,18 @@ use super::prompt::{Face, Looks, continuation};
 use super::recall::Shared;
 use super::state::{Left, State};
 use super::suspend::Before;
-use super::{About, Kind, Mode, Read, Request, Typed, can_edit, external, history_file, keypress, paste, suspend};
+use super::{About, Kind, Mode, Read, Request, Typed, can_edit, external, history_file, keypress, paste, resize, suspend};
 use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
 use std::io::{PipeReader, Write, stdout};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::Receiver;
 use tokio::sync::mpsc;
+
+/// How long an Esc waits for the key that it belongs to, milliseconds.
+const ESC_ALONE: u16 = 500;
 
 pub(super) struct Thread {
     pub(super) said: mpsc::Sender<Typed>,
@@ -57,7 +61,9 @@ impl Thread {
                 Request::About(about) => {
                     self.meet(&history, &about);
                     if let Reader::Lines(lines) = &mut reader {
-                        lines.editor.set_edit_mode(Mode::of(about.mode).keys());
+                        let keys = Mode::of(about.mode).keys();
+                        lines.editor.set_edit_mode(keys);
+                        lines.editor.set_keyseq_timeout(Some(ESC_ALONE));
                     }
                     continue;
                 }
@@ -146,10 +152,8 @@ impl Lines {
             .bracketed_paste(true)
             .auto_add_history(false)
             .completion_type(CompletionType::List)
-            // The list fits on the screen and comes at once: nothing is asked about it that would hold up what is printed.
-            .completion_show_all_if_ambiguous(true)
-            .completion_prompt_limit(usize::MAX)
             .bell_style(BellStyle::None)
+            .keyseq_timeout(Some(ESC_ALONE))
             // What is coloured is for us to say: the helper is asked only where colours are on.
             .color_mode(ColorMode::Forced)
             .build();
@@ -158,6 +162,7 @@ impl Lines {
         let state = Arc::clone(&thread.state);
         editor.set_helper(Some(Assist {
             asker: asker.clone(),
+            above: thread.above.clone(),
             history: history.clone(),
             state: Arc::clone(&state),
             painter: thread.painter.clone(),
@@ -195,6 +200,7 @@ impl Lines {
             helper.kind = read.kind.clone();
             helper.screen = (rows, columns);
         }
+        self.state.prompt.store(face.width(), SeqCst);
         // Not even how much is typed is to be seen.
         let hidden = if read.kind == Kind::Secret { self.editor.set_cursor_visibility(false).ok().flatten() } else { None };
         let (mut text, mut pos) = (read.initial.clone(), read.initial.len());
@@ -204,6 +210,7 @@ impl Lines {
                 let (before, after) = text.split_at_checked(pos).unwrap_or((&text, ""));
                 (history.marks.put(before), history.marks.put(after))
             };
+            self.state.columns.store(resize::columns(), SeqCst);
             match self.editor.readline_with_initial(&face, (&held.0, &held.1)) {
                 Ok(line) if read.kind == Kind::Code => break Typed::Entry(marks::take(&line)),
                 Ok(line) => break Typed::Line(line),
