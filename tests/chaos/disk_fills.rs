@@ -3,7 +3,7 @@
 
 use crate::client::Client;
 use crate::processes::signal;
-use crate::promises::{Story, job, kept, within};
+use crate::promises::{Story, job, kept, noise, within};
 use crate::table::Row;
 use crate::world::{World, journal_at, play, supervisor};
 use nix::sys::signal::Signal;
@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Lines of a flood: together more than the disk has.
-const LINES: u64 = 400_000;
-/// Makes lines long.
-const TAG: &str = "flood-flood-flood-flood-flood-flood-flood-flood-flood-flood";
+const LINES: u64 = 400;
+/// Letters of its tag, which each line repeats: too many for the second to be found in what is packed with the first.
+const TAG: usize = 60_000;
 
 /// A disk of a few MiB, of which nothing is left when this is dropped.
 struct Disk {
@@ -79,7 +79,7 @@ impl Full {
         let mut world = World::at(temp, &disk.state(), &[("RIALTO_JOURNAL_BYTES", "1000000000")]);
         let mut client = world.client("work");
         assert_eq!(client.run(job(&world.truth(), "before", 3, "")).await, Outcome::Ok);
-        let (flood, _) = client.submit(job(&world.truth(), TAG, LINES, ""));
+        let (flood, _) = client.submit(job(&world.truth(), &noise(TAG), LINES, ""));
         client.until(|c| c.notices.iter().any(|n| n.what == "stalled" && n.text.contains("disk full")).then_some(())).await;
         Self { world, client, flood, disk }
     }

@@ -15,6 +15,16 @@ pub(crate) struct Story {
     pub(crate) gaps: Vec<(Seq, Seq)>,
 }
 
+/// Letters that cannot be packed, however the journal packs.
+pub(crate) fn noise(letters: usize) -> String {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[(state >> 33) as usize % 64])
+    };
+    (0..letters).map(|_| next()).collect()
+}
+
 /// Code that says in `truth` that it runs, does `body`, and prints numbered lines.
 pub(crate) fn job(truth: &Path, tag: &str, lines: u64, body: &str) -> String {
     format!(

@@ -2,7 +2,7 @@
 
 use super::chain::{self, Seal};
 use super::error::JournalError;
-use super::{Journal, int, schema, uint};
+use super::{Journal, int, pack, schema, uint};
 use rialto_protocol::event::{Event, Record};
 use rialto_protocol::{EvalNumber, Seq, kind};
 use rialto_session::archive::stops_group;
@@ -138,9 +138,13 @@ impl Journal {
         self.next(record.seq)?;
         self.begin()?;
         let (kind, n) = (kind::event_kind(&record.event), eval_of(&record.event));
+        let mut len = body.len() as u64;
         if body.len() <= PIECE {
-            let seal = self.chain.is_some().then(|| Self::seal(record, kind, n, false, &chain::content(body)));
-            self.insert(record.seq, kind, n, Some(body), seal)?;
+            let packed = if is_output(kind) && self.chain.is_some() { pack::pack(body) } else { None };
+            let (stored, body) = packed.as_ref().map_or((i64::from(kind), body), |p| (i64::from(kind) | pack::PACKED, p));
+            let seal = self.chain.is_some().then(|| Self::seal(record, stored, n, false, &chain::content(body)));
+            self.insert(record.seq, stored, n, Some(body), seal)?;
+            len = body.len() as u64;
         } else {
             let value = self.new_value();
             let mut count = 0;
@@ -148,14 +152,14 @@ impl Journal {
                 self.try_piece(value, count, part)?;
                 count += 1;
             }
-            let seal = self.seal_pieces(value, |whole| Self::seal(record, kind, n, true, whole))?;
-            self.insert(record.seq, kind, n, None, seal)?;
+            let seal = self.seal_pieces(value, |whole| Self::seal(record, i64::from(kind), n, true, whole))?;
+            self.insert(record.seq, i64::from(kind), n, None, seal)?;
             self.insert_big(record.seq, value, count, body.len() as u64)?;
         }
         self.head = record.seq;
-        self.logged += body.len() as u64;
+        self.logged += len;
         if is_output(kind) {
-            self.open.printed(n, record.seq, body.len() as u64);
+            self.open.printed(n, record.seq, len);
             return Ok(());
         }
         self.open.note(record);
@@ -190,9 +194,11 @@ impl Journal {
         if there != (count, len, count) {
             return Err(JournalError::Incomplete { seq, count: there.0, len: there.1 });
         }
-        let seal =
-            self.seal_pieces(value, |whole| Seal { leaf: chain::leaf(seq, kind::DISPLAY, n, true, whole, None), part: None })?;
-        self.insert(seq, kind::DISPLAY, n, None, seal)?;
+        let seal = self.seal_pieces(value, |whole| Seal {
+            leaf: chain::leaf(seq, kind::DISPLAY.into(), n, true, whole, None),
+            part: None,
+        })?;
+        self.insert(seq, kind::DISPLAY.into(), n, None, seal)?;
         self.insert_big(seq, value, count, len)?;
         self.head = seq;
         self.open.printed(n, seq, len);
@@ -208,9 +214,16 @@ impl Journal {
         Ok(Some(seal(&whole)))
     }
 
-    fn insert(&mut self, seq: Seq, kind: u8, n: EvalNumber, body: Option<&[u8]>, seal: Option<Seal>) -> Result<(), JournalError> {
+    fn insert(
+        &mut self,
+        seq: Seq,
+        kind: i64,
+        n: EvalNumber,
+        body: Option<&[u8]>,
+        seal: Option<Seal>,
+    ) -> Result<(), JournalError> {
         let put = |sql: &str, row: &[&dyn rusqlite::ToSql]| self.db.prepare_cached(sql).and_then(|mut s| s.execute(row));
-        let done = match (seal, is_output(kind)) {
+        let done = match (seal, is_output(pack::wire(kind))) {
             (Some(seal), true) => put(OUTPUT, params![int(seq), kind, int(n), seal.leaf, body]),
             (Some(seal), false) => put(EVENT, params![int(seq), kind, int(n), seal.leaf, seal.part, body]),
             (None, true) => put(OUTPUT_UNCHAINED, params![int(seq), kind, int(n), body]),

@@ -5,7 +5,7 @@
 //! middle, and what is left of a chain before such a hole could be replaced by anything. In a tree one hash stands for a
 //! whole removed range, and the head still covers what is left on both sides. It is the same head before and after.
 //!
-//! A leaf covers number, kind, eval and body of a record. Where a body has text that may be removed (code, results, prompts),
+//! A leaf covers number, kind, eval and body of a record, the body as it is stored. Where a body has text that may be removed (code, results, prompts),
 //! it covers the hash of the body and, apart from that, the hash of what stays without the text; so neither who ran it nor how
 //! it ended can be changed under the pretext of a redaction.
 //!
@@ -14,7 +14,7 @@
 
 use super::error::JournalError;
 use super::redact::bare;
-use super::{Journal, int, uint};
+use super::{Journal, int, pack, uint};
 use rialto_protocol::event::Record;
 use rialto_protocol::{EvalNumber, Seq, codec};
 use rusqlite::{OptionalExtension, params};
@@ -77,14 +77,14 @@ pub(super) fn content_of_pieces(pieces: &[u8]) -> Hash {
 }
 
 /// The leaf of one record. `whole` is the hash of its body, `part` that of its body without text where there is some.
-pub(super) fn leaf(seq: Seq, kind: u8, n: EvalNumber, in_pieces: bool, whole: &Hash, part: Option<&Hash>) -> Hash {
+pub(super) fn leaf(seq: Seq, kind: i64, n: EvalNumber, in_pieces: bool, whole: &Hash, part: Option<&Hash>) -> Hash {
     let mut text = [0; 19 + 32 + 32];
     let parts: [&[u8]; 7] = [
         &[LEAF],
         &seq.to_le_bytes(),
         &n.to_le_bytes(),
-        &[kind],
-        &[u8::from(in_pieces) | u8::from(part.is_some()) << 1],
+        &[pack::wire(kind)],
+        &[u8::from(in_pieces) | u8::from(part.is_some()) << 1 | u8::from(kind & pack::PACKED != 0) << 2],
         whole,
         part.map_or(&[], |part| part),
     ];
@@ -198,7 +198,7 @@ impl Journal {
     }
 
     /// The seal of a record whose body is kept whole or, then with the hash of its pieces, not.
-    pub(super) fn seal(record: &Record, kind: u8, n: EvalNumber, in_pieces: bool, whole: &Hash) -> Seal {
+    pub(super) fn seal(record: &Record, kind: i64, n: EvalNumber, in_pieces: bool, whole: &Hash) -> Seal {
         let part = bare(record).map(|bare| content(&codec::record_body(&bare)));
         Seal { leaf: leaf(record.seq, kind, n, in_pieces, whole, part.as_ref()), part }
     }

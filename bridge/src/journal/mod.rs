@@ -1,6 +1,7 @@
 //! The journal: the append-only record of one session, one SQLite file, written by its supervisor alone.
 //!
-//! What is recorded is what clients are sent: a row's body is an event's body on the wire, byte for byte. The rule for the
+//! What is recorded is what clients are sent: a row's body is an event's body on the wire, byte for byte, long output packed
+//! on its way to the disk and unpacked on its way back. The rule for the
 //! supervisor is short: [`Journal::append`] what the session puts out, [`Journal::commit`], and only then let anything
 //! happen that follows from it. A commit survives `kill -9` of any process.
 //!
@@ -9,6 +10,7 @@
 //! | what is in the file, and why two tables | `schema.rs` |
 //! | how a record becomes durable, and what a full disk does | `append.rs`, `reserve.rs` |
 //! | how an id is known for ever at the price of no write | `facts.rs`, `index.rs`, `lookup.rs` |
+//! | how output is kept small | `pack.rs` |
 //! | how a client catches up, and a supervisor recovers | `read.rs` |
 //! | what retention and `redact` take away | `trim.rs`, `redact.rs` |
 //! | what proves that nothing was changed | `chain.rs`, `verify.rs`, `anchor.rs` |
@@ -22,6 +24,7 @@ mod error;
 mod facts;
 mod index;
 mod lookup;
+mod pack;
 mod read;
 mod redact;
 mod reserve;

@@ -1,7 +1,7 @@
 //! How a client catches up, and how a supervisor recovers.
 
 use super::error::JournalError;
-use super::{Journal, int, uint};
+use super::{Journal, int, pack, uint};
 use rialto_protocol::event::Record;
 use rialto_protocol::{EvalNumber, Seq, codec};
 use rusqlite::OptionalExtension;
@@ -50,17 +50,18 @@ impl Journal {
         let mut rows = Vec::new();
         let mut room = max_bytes;
         while let Some(row) = found.next()? {
-            let (seq, kind) = (uint(row.get(0)?), row.get(1)?);
+            let seq = uint(row.get(0)?);
             let Some(body) = row.get_ref(2)?.as_blob_or_null()? else {
                 let (_, len, count) = self.big(seq)?;
-                rows.push(Row { seq, kind, body: Stored::Pieces { len, count } });
+                rows.push(Row { seq, kind: row.get(1)?, body: Stored::Pieces { len, count } });
                 break;
             };
+            let (kind, body) = pack::read(row.get(1)?, body)?;
             if body.len() > room && !rows.is_empty() {
                 break;
             }
             room = room.saturating_sub(body.len());
-            rows.push(Row { seq, kind, body: Stored::Whole(body.to_vec()) });
+            rows.push(Row { seq, kind, body: Stored::Whole(body) });
         }
         Ok(rows)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The format this build writes, and the newest it reads.
 pub(super) const KNOWN: i64 = 2;
-/// The first format whose records are chained.
+/// The first format whose records are chained, and whose output may be packed.
 pub(super) const CHAINED: i64 = 2;
 /// What says in a file's header that it is one of ours: "RLTO".
 const APPLICATION: i64 = 0x524c_544f;

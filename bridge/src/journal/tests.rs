@@ -32,6 +32,16 @@ fn output(n: EvalNumber, text: &str) -> Event {
     Event::Output(Output { n, background: false, runs: vec![Run { stream: Stream::Stdout, data: text.into() }] })
 }
 
+/// Text that cannot be packed.
+fn noise(bytes: usize) -> String {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b' ' + u8::try_from((state >> 33) % 95).unwrap())
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
 fn ended(n: EvalNumber) -> Event {
     Event::Ended(Ended { n, ..Ended::default() })
 }
@@ -57,7 +67,7 @@ fn after_a_full_disk_the_same_records_can_be_appended_again() {
     };
     limit(&journal, pages + 1);
 
-    let text = "x".repeat(20_000);
+    let text = noise(20_000);
     for _ in 0..2 {
         // What still fits, then what does not: all of it is undone.
         put(&mut journal, ended(1));

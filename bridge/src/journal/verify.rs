@@ -3,7 +3,7 @@
 use super::chain::{self, Hash, Head, MISSING, Tree};
 use super::error::JournalError;
 use super::facts::Facts;
-use super::{Journal, append, int, uint};
+use super::{Journal, append, int, pack, uint};
 use rialto_protocol::event::Event;
 use rialto_protocol::{EvalNumber, Seq, codec};
 use rusqlite::types::ValueRef;
@@ -243,8 +243,9 @@ impl Journal {
 
     /// Whether a row makes its leaf: as it was recorded, or as it is without its text.
     fn proved(&self, step: &Step, verdict: &mut Verdict) -> rusqlite::Result<bool> {
-        let (Some(leaf), Ok(kind)) = (step.leaf, u8::try_from(step.kind)) else { return Ok(false) };
-        if append::is_output(kind) != (step.table == 1) {
+        let (Some(leaf), kind) = (step.leaf, step.kind) else { return Ok(false) };
+        let packed = kind & pack::PACKED != 0;
+        if append::is_output(pack::wire(kind)) != (step.table == 1) || packed && step.table != 1 {
             return Ok(false);
         }
         let whole = match step.whole {

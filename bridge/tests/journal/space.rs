@@ -26,6 +26,16 @@ fn session(journal: &mut Journal) {
     put(journal, Event::EpochStarted(EpochStarted { epoch: 1 }));
 }
 
+/// What cannot be packed.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
 fn trim(journal: &mut Journal, budget: u64) {
     while journal.trim_step(budget, 50).unwrap() {}
 }
@@ -52,7 +62,7 @@ fn the_middle_goes_first_then_the_rest_and_the_session_and_its_ids_never() {
     for n in 1..=4 {
         put(&mut journal, accepted(n, &"long code ".repeat(500)));
         for _ in 0..100 {
-            put(&mut journal, output(n, vec![b'x'; 10_000]));
+            put(&mut journal, output(n, noise(10_000)));
         }
         if n < 4 {
             put(&mut journal, ended(n, Outcome::Ok));
@@ -107,7 +117,7 @@ fn the_head_is_known_when_the_last_rows_were_trimmed() {
     session(&mut journal);
     put(&mut journal, accepted(1, "1"));
     put(&mut journal, ended(1, Outcome::Ok));
-    let head = put(&mut journal, output(1, vec![b'x'; 50_000]));
+    let head = put(&mut journal, output(1, noise(50_000)));
     trim(&mut journal, 0);
     drop(journal);
     assert_eq!(Journal::open(&path).unwrap().head(), head);
@@ -149,7 +159,7 @@ fn on_a_full_disk_the_reserve_lets_ends_through() {
     put(&mut journal, accepted(1, "flood()"));
     journal.commit().unwrap();
     let full = loop {
-        put(&mut journal, output(1, vec![b'x'; 20_000]));
+        put(&mut journal, output(1, noise(20_000)));
         if let Err(error) = journal.commit() {
             break error;
         }

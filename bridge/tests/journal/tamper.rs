@@ -56,6 +56,8 @@ fn full(path: &Path) -> Vec<Head> {
         journal.piece(value, 1, &[n as u8 + 100; 300]);
         journal.piece(value, 0, &[n as u8; 300]);
         journal.append_pieces(journal.head() + 1, n, value, 2, 600);
+        // Long enough to be packed.
+        put(&mut journal, output(n, "a line of text\n".repeat(100)));
         journal.commit().unwrap();
     }
     let before = journal.chain_head().unwrap();
@@ -91,7 +93,7 @@ fn what_was_recorded_is_whole_and_every_head_of_it_holds() {
     let heads = full(&path);
     let verdict = whole(&path, &heads);
     assert_eq!((verdict.start, verdict.head), (1, Some(heads[1])));
-    assert_eq!(verdict.removed, 2, "what the redacted eval printed and showed");
+    assert_eq!(verdict.removed, 3, "what the redacted eval printed and showed");
     assert_eq!(verdict.bare, 4, "its code, question, answer and result");
     assert!(verdict.held.iter().all(|(_, held)| *held == Some(Held::Holds)), "{verdict:?}");
     let later = Head { seq: heads[1].seq + 1, hash: [7; 32] };
@@ -320,6 +322,6 @@ fn a_damaged_journal_goes_on_and_stays_damaged() {
     journal.idle();
     drop(journal);
     let verdict = verify(&path, &heads).unwrap();
-    assert!(verdict.faults.iter().any(|fault| matches!(fault, Fault::Missing { from: 10, .. })), "{verdict:?}");
+    assert!(verdict.faults.iter().any(|fault| matches!(fault, Fault::Missing { from: 11, .. })), "{verdict:?}");
     assert_eq!(verdict.head.map(|head| head.seq), Some(heads[1].seq + 1));
 }
