@@ -13,6 +13,7 @@ mod exec;
 mod export;
 mod history;
 mod interrupting;
+mod killed;
 mod links;
 mod logs;
 mod python;

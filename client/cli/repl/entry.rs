@@ -6,9 +6,9 @@ use super::replay::stoppable;
 use super::screen::Busy;
 use super::{Awaited, Doing, Judging, Next, Repl, commands};
 use crate::exit::Failure;
-use rialto_client::Answer;
 use rialto_client::protocol::message::{At, Submit};
-use rialto_client::protocol::{Bundle, Code, Message};
+use rialto_client::protocol::{Bundle, Code, EvalId, Message};
+use rialto_client::{Answer, Snapshot};
 use std::time::{Duration, Instant};
 
 /// How long the kernel may think about whether an entry is complete.
@@ -35,10 +35,9 @@ impl Repl {
 
     /// Sends code to be run, and waits for it.
     pub(super) fn run_code(&mut self, code: &str) -> Result<(), Failure> {
-        let eval = rialto_client::eval_id()?;
         let submit = Submit {
             re: 0,
-            eval,
+            eval: rialto_client::eval_id()?,
             code: code.into(),
             group: None,
             on_error: Default::default(),
@@ -46,26 +45,44 @@ impl Repl {
             argv: None,
             trace: None,
         };
-        let now = Instant::now();
-        match self.session.send(Message::Submit(submit)) {
-            Ok(ticket) => self.awaited.insert(ticket, Awaited::Submit(eval)),
+        self.submit(submit, false);
+        Ok(())
+    }
+
+    /// The same for what has its id already; `again` where a terminal that died may have sent it.
+    pub(super) fn submit(&mut self, submit: Submit, again: bool) {
+        let (now, eval, code) = (Instant::now(), submit.eval, submit.code.clone());
+        // Told to the session as what it is: whether a terminal that died had sent it is not known, and it is not taken back.
+        let sent = if again {
+            let requests = vec![Message::Submit(submit)];
+            self.session.restore(Snapshot { requests, ..Snapshot::default() }).map(|tickets| tickets.into_iter().next())
+        } else {
+            self.session.send(Message::Submit(submit)).map(Some)
+        };
+        match sent {
+            Ok(ticket) => ticket.and_then(|ticket| self.awaited.insert(ticket, Awaited::Submit(eval))),
             // Too much waits already, or it is too large: said, and the prompt comes back.
             Err(why) => {
                 self.talk(&why.text);
-                return Ok(());
+                return;
             }
         };
+        self.waits_for(eval, &code, now);
+        self.link.submitted(now);
+        self.say_trouble();
+        if self.link.is_lost() {
+            self.talk("queued; sent when the link is back");
+            self.say_offline();
+        }
+    }
+
+    /// From here on it is the eval that the terminal waits for.
+    pub(super) fn waits_for(&mut self, eval: EvalId, code: &str, now: Instant) {
         self.screen.begin(now);
         self.stopping = None;
         self.left = None;
         self.evals.submitted(eval, code);
         self.doing = Doing::Running(eval);
-        self.link.submitted(now);
-        if self.link.is_lost() {
-            self.talk("queued; sent when the link is back");
-            self.say_offline();
-        }
-        Ok(())
     }
 
     /// While our eval runs, the live line says why nothing comes.

@@ -51,6 +51,12 @@ impl Evals {
         self.sent.clear();
     }
 
+    /// One that this terminal sent before, and waits for again: it has its number already.
+    pub(super) fn resumed(&mut self, n: EvalNumber, eval: EvalId, code: &str, running: bool) {
+        let stage = if running { Stage::Running(Stamp::default()) } else { Stage::Waiting };
+        self.known.insert(n, Known { eval, author: None, beginning: beginning(Some(code)), stage });
+    }
+
     /// An eval took its place in the queue. `author` is nobody where this terminal sent it.
     pub(super) fn accepted(&mut self, a: &Accepted, at: Stamp, author: Option<String>) {
         let stage = if a.started { Stage::Running(at) } else { Stage::Waiting };

@@ -11,6 +11,7 @@ impl Repl {
             (Some(line), 0) => format!("it lives on, and so does what runs in it: {line}"),
             (Some(line), waiting) => format!("it lives on, and so does what runs in it ({waiting} more wait): {line}"),
         };
+        let runs = runs + &self.not_sent();
         let text = format!("detached from {}; {runs}. Come back with: {}", self.name, self.way_back());
         self.talk(&text);
     }
@@ -26,6 +27,14 @@ impl Repl {
     pub(super) fn leave_terminal(&mut self) {
         let _ = self.screen.leave(Instant::now());
         self.note_seen();
+        self.leave_notes();
+    }
+
+    /// What the next terminal need not know is forgotten.
+    pub(super) fn leave_notes(&self) {
+        if let Some(kept) = &self.kept {
+            kept.get().leave();
+        }
     }
 
     pub(super) fn note_seen(&self) {

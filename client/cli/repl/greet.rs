@@ -2,8 +2,10 @@
 //! Not all of it: `:replay` has that.
 
 use super::editor::About;
+use super::kept::{self, Shared, Whose};
 use super::link::{Link, Reached, seconds};
 use super::missed::Missed;
+use super::unfinished::Unfinished;
 use super::{Repl, resume};
 use crate::exit::Failure;
 use crate::local::Place;
@@ -13,6 +15,7 @@ use rialto_client::protocol::event::{EndOfLife, Event};
 use rialto_client::protocol::message::{Open, Status};
 use rialto_client::protocol::{ClientId, Cursor, SessionId};
 use rialto_client::{Connected, Incoming, Keepalive, Options, Session, Start};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -29,15 +32,62 @@ pub(super) fn folder_of_history(place: &Place) -> Option<PathBuf> {
     place.home().map_or_else(|| Some(Home::find().ok()?.state().to_owned()), |home| Some(home.state().to_owned()))
 }
 
-/// A handle that goes on where a terminal of this user last looked, and that place.
-pub(super) fn handle(place: &Place, open: Open, label: &str, me: ClientId) -> (Session, Option<Cursor>) {
+/// A session as a terminal has it.
+pub(super) struct Handle {
+    pub(super) session: Session,
+    pub(super) me: ClientId,
+    /// What a terminal of this user has seen.
+    pub(super) away: Option<Cursor>,
+    pub(super) kept: Option<Shared>,
+    pub(super) unfinished: Unfinished,
+}
+
+/// A handle that goes on where a terminal of this user last looked, or as the one that died here.
+pub(super) fn handle(place: &Place, open: Open, label: &str, me: ClientId) -> Handle {
     let id = match place.home() {
         Some(home) => home.resolve(&open.session).ok(),
         // Elsewhere only an id says which session it is before it answers.
         None => open.session.parse::<SessionId>().ok(),
     };
-    let seen = id.as_ref().and_then(|id| resume::seen(place, id));
-    (place.open_with(open, options(label, me, Start::After(seen))), seen)
+    let Some(id) = id else {
+        let session = place.open_with(open, options(label, me, Start::After(None)));
+        return Handle { session, me, away: None, kept: None, unfinished: Unfinished::default() };
+    };
+    let spec = place.home().and_then(|home| home.session(&id).spec().ok());
+    let name = spec.and_then(|spec| spec.name).map_or_else(|| open.session.clone(), |name| name.to_string());
+    let whose = Whose { session: id, client: me, name, at: place.at() };
+    handle_of(place, open, label, whose)
+}
+
+/// The same for a session that is known by its id.
+fn handle_of(place: &Place, open: Open, label: &str, whose: Whose) -> Handle {
+    let (id, me) = (whose.session.clone(), whose.client);
+    let seen = resume::seen(place, &id);
+    // Who feeds lines from a file feeds them again.
+    let claimed = std::io::stdin().is_terminal().then(|| {
+        let state = folder_of_history(place).ok_or_else(|| std::io::Error::other("there is no folder for it"))?;
+        kept::claim(&state, whose)
+    });
+    let (kept, unfinished, me, away) = match claimed {
+        Some(Ok(claimed)) => {
+            let me = claimed.kept.whose.client;
+            let goes_on = !claimed.left.is_empty();
+            let away = if goes_on { claimed.kept.shown() } else { kept::later(seen, claimed.seen) };
+            (Some(Shared::new(claimed.kept)), Unfinished::of(claimed.left, claimed.others), me, away)
+        }
+        Some(Err(why)) => (None, Unfinished::trouble(&why), me, seen),
+        None => (None, Unfinished::default(), me, seen),
+    };
+    let mut session = place.open_with(open, options(label, me, Start::After(away)));
+    if let Some(kept) = &kept {
+        session.set_keep(Box::new(kept.clone()));
+    }
+    Handle { session, me, away, kept, unfinished }
+}
+
+fn greeted_name(connected: &Connected) -> String {
+    let greeted = &connected.greeted;
+    greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string)
 }
 
 fn options(label: &str, me: ClientId, start: Start) -> Options {
@@ -51,17 +101,13 @@ fn options(label: &str, me: ClientId, start: Start) -> Options {
 impl Repl {
     /// Says where we are.
     pub(super) async fn greet(&mut self) -> Result<(), Failure> {
-        let connected = reach::first(&mut self.session).await?;
-        let greeted = &connected.greeted;
-        self.name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
+        let mut connected = reach::first(&mut self.session).await?;
+        if self.is_of_another(&connected) {
+            connected = self.as_the_one_before(connected).await?;
+        }
+        self.name = greeted_name(&connected);
         self.principal.clone_from(&connected.welcome.principal);
         self.link = Link::new(std::time::Instant::now());
-        // A place that is not here could not be asked for its session before; what this user saw of it is known only now.
-        if self.away.is_none()
-            && let Some(seen) = resume::seen(&self.place, &greeted.session)
-        {
-            self.away = Some(seen);
-        }
         let status = self.session.status().await?;
         self.screen.name(&self.name)?;
         self.keyboard.about(About {
@@ -73,9 +119,44 @@ impl Repl {
         });
         self.say_reached();
         self.say_where(&status);
+        self.say_of_a_namesake();
+        if self.goes_on(&connected, &status).await? {
+            return Ok(());
+        }
         let mut missed = self.catch_up(&connected).await?;
         self.say_what_happened(&status, &mut missed)?;
+        self.sends_what_was_not_sent(&status);
         Ok(())
+    }
+
+    /// Which session this is could not be known before it answered.
+    fn is_of_another(&self, connected: &Connected) -> bool {
+        let session = self.kept.as_ref().map(|kept| kept.get().whose.session.clone());
+        std::io::stdin().is_terminal() && session.as_ref() != Some(&connected.greeted.session)
+    }
+
+    /// Now it is: this terminal is the one that died there, if one did.
+    async fn as_the_one_before(&mut self, connected: Connected) -> Result<Connected, Failure> {
+        if let Some(kept) = self.kept.take() {
+            kept.get().leave();
+        }
+        let id = connected.greeted.session.clone();
+        let whose = Whose { session: id.clone(), client: self.me, name: greeted_name(&connected), at: self.place.at() };
+        let mut handle = handle_of(&self.place, target::existing(id.as_str()), &self.label, whose);
+        self.away = handle.away;
+        self.kept = handle.kept;
+        self.unfinished = handle.unfinished;
+        if handle.me == self.me {
+            // Nobody died: this link will do.
+            if let Some(kept) = &self.kept {
+                self.session.set_keep(Box::new(kept.clone()));
+            }
+            return Ok(connected);
+        }
+        self.me = handle.me;
+        let again = reach::first(&mut handle.session).await?;
+        std::mem::replace(&mut self.session, handle.session).leave().await;
+        Ok(again)
     }
 
     fn say_where(&mut self, status: &Status) {

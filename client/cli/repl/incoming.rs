@@ -50,6 +50,7 @@ impl Repl {
         }
         if self.session.idle() {
             self.screen.flush()?;
+            self.note_shown();
         }
         Ok(Next::On)
     }
@@ -135,7 +136,12 @@ impl Repl {
                 self.screen.display(&display, seq, Instant::now())?;
             }
             Event::Display(display) => self.their_value(display.n, &display.data),
-            Event::Asked(asked) => self.asks(asked),
+            Event::Asked(asked) => {
+                if asked.of == Some(self.me) {
+                    self.note_shown_before(seq)?;
+                }
+                self.asks(asked);
+            }
             Event::Answered(answered) => self.was_answered(&answered),
             Event::Interrupting(e) if self.evals.is_ours(e.n) && e.by.client != Some(self.me) => {
                 self.talk(&format!("#{} is interrupted by {}", e.n, super::commands::named(&e.by)));
@@ -216,7 +222,10 @@ impl Repl {
         if deciding {
             self.drop_read();
         }
-        self.evals.ours = None;
+        let before = std::mem::replace(&mut self.ending, self.evals.ours.take());
+        if let (Some(kept), Some(eval)) = (&self.kept, before) {
+            kept.get().finished(eval);
+        }
         if deciding {
             self.their_rest(ended);
         } else {

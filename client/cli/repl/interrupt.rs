@@ -27,7 +27,7 @@ impl Repl {
                 }
             }
             // As the key would: what is typed is given up, and whoever wanted it hears of it.
-            Doing::Reading | Doing::Answering(_) | Doing::Confirming(_) => self.keyboard.cancel(),
+            Doing::Reading | Doing::Answering(_) | Doing::Confirming(_) | Doing::Recalling => self.keyboard.cancel(),
             Doing::Deciding(eval) => return self.decided(&Typed::Interrupted, eval),
             Doing::Waiting | Doing::Dropping => {}
         }
@@ -73,7 +73,7 @@ impl Repl {
         let _ = self.screen.before_read();
         let after = seconds(since.elapsed());
         let (question, choices) = if self.link.is_lost() {
-            (format!("no link, and asked to stop {after} ago: [w]ait  [d]etach (what was asked of it is lost) "), "Wd")
+            (format!("no link, and asked to stop {after} ago: [w]ait  [d]etach "), "Wd")
         } else {
             let keys = "[w]ait  [i]nterrupt again  [f]orce (variables are lost)  [d]etach";
             (format!("still running after {after}: {keys} "), "Wifd")

@@ -13,6 +13,7 @@
 //! | a program asks something? | `input.rs` |
 //! | what is said on coming and going? | `greet.rs`, `missed.rs`, `goodbye.rs` |
 //! | the link breaks? | `link.rs` |
+//! | the terminal is killed? | `kept/`, `unfinished.rs` |
 //! | what is `:command`? | `commands/` |
 
 mod budget;
@@ -27,6 +28,7 @@ mod headline;
 mod incoming;
 mod input;
 mod interrupt;
+mod kept;
 mod link;
 mod missed;
 mod others;
@@ -34,6 +36,7 @@ mod replay;
 mod resume;
 mod screen;
 mod signals;
+mod unfinished;
 
 use crate::args::{PlaceArgs, ReplArgs};
 use crate::exit::Failure;
@@ -43,6 +46,7 @@ use budget::Budget;
 use confirm::Confirm;
 use editor::{Keyboard, Kind, Mode, Read, Reply, Typed};
 use evals::Evals;
+pub(crate) use kept::forget;
 use link::Link;
 use missed::Missed;
 use rialto_client::protocol::event::{Asked, Output};
@@ -80,10 +84,13 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mod
     // Before the editor starts: it takes signals over while it reads, and gives back what it found.
     let mut signals = Signals::new()?;
     let me = rialto_client::client_id()?;
-    let (session, away) = greet::handle(place, open, label, me);
-    let mut repl = Repl::new(session, place.clone(), label, me, away, mode)?;
+    let handle = greet::handle(place, open, label, me);
+    let mut repl = Repl::new(handle, place.clone(), label, mode)?;
     let before = repl.keyboard.before();
-    signals.stopping(&before, repl.greet()).await?;
+    if let Err(why) = signals.stopping(&before, repl.greet()).await {
+        repl.leave_notes();
+        return Err(why);
+    }
     let outcome = repl.go(signals).await;
     repl.leave_terminal();
     let Repl { session, keyboard, .. } = repl;
@@ -108,6 +115,8 @@ enum Doing {
     Deciding(EvalId),
     /// The person is asked whether that is to be done.
     Confirming(Confirm),
+    /// The person is asked whether what was typed long ago is still to be run.
+    Recalling,
     /// What was being read is moot: the editor is to say that it has stopped.
     Dropping,
 }
@@ -136,7 +145,14 @@ struct Repl {
     session: Session,
     place: Place,
     label: String,
+    /// Who this terminal is; the same as the one before it that was killed.
     me: ClientId,
+    /// What is noted on disk for the one that comes after this; nothing where nobody types.
+    kept: Option<kept::Shared>,
+    /// What the one before had not done.
+    unfinished: unfinished::Unfinished,
+    /// Our eval is over, and its end is being shown.
+    ending: Option<EvalId>,
     /// Who this user is to the session.
     principal: String,
     /// The session's name.
@@ -191,20 +207,17 @@ enum Next {
 }
 
 impl Repl {
-    fn new(
-        session: Session,
-        place: Place,
-        label: &str,
-        me: ClientId,
-        away: Option<Cursor>,
-        mode: Option<Mode>,
-    ) -> Result<Self, Failure> {
+    fn new(handle: greet::Handle, place: Place, label: &str, mode: Option<Mode>) -> Result<Self, Failure> {
         let screen = Terminal::new();
+        let greet::Handle { session, me, away, kept, unfinished } = handle;
         Ok(Self {
             session,
             place,
             label: label.to_owned(),
             me,
+            kept,
+            unfinished,
+            ending: None,
             principal: String::new(),
             name: String::new(),
             keyboard: Keyboard::start()?,
@@ -233,7 +246,7 @@ impl Repl {
     async fn go(&mut self, mut signals: Signals) -> Result<u8, Failure> {
         let mut ticked: Option<Instant> = None;
         loop {
-            if self.doing == Doing::Waiting {
+            if self.doing == Doing::Waiting && !self.recall() {
                 self.screen.before_read()?;
                 self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial: self.screen.typed(), kind: Kind::Code });
                 self.doing = Doing::Reading;
@@ -307,6 +320,7 @@ impl Repl {
             (typed, Doing::Answering(ask)) => self.answered(typed, ask)?,
             (typed, Doing::Deciding(eval)) => return self.decided(&typed, eval),
             (typed, Doing::Confirming(what)) => return self.confirmed(&typed, what).await,
+            (typed, Doing::Recalling) => self.recalled(&typed)?,
             // Whatever was typed for it came too late.
             (_, Doing::Dropping) => {
                 self.go_on()?;

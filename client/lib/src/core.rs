@@ -12,6 +12,7 @@ use crate::credit::Credit;
 use crate::cursor::Position;
 use crate::inbox::Inbox;
 use crate::incoming::{Answer, Connected, Incoming, Ticket};
+use crate::keep::{Keep, Keeper};
 use crate::keepalive::{Pulse, Pulses};
 use crate::lanes::Lanes;
 use crate::options::{Keepalive, Options, Snapshot};
@@ -67,6 +68,7 @@ pub struct Core {
     credit: Credit,
     outbox: Outbox,
     inbox: Inbox,
+    keeper: Keeper,
     reconnect: Reconnect,
     ended: bool,
     counters: Counters,
@@ -90,6 +92,7 @@ impl Core {
             credit: Credit::new(options.window, options.max_frame),
             outbox: Outbox::default(),
             inbox: Inbox::default(),
+            keeper: Keeper::default(),
             reconnect: Reconnect::new(options.reconnect, options.seed),
             ended: false,
             counters: Counters::default(),
@@ -153,13 +156,25 @@ impl Core {
         if let Phase::Closed(why) = &self.phase {
             return Err(why.clone());
         }
-        self.outbox.push(message)
+        let ticket = self.outbox.push(message)?;
+        self.keeper.asked(&self.outbox, ticket);
+        Ok(ticket)
+    }
+
+    /// Tells `keep` of every request from here on, before it is sent.
+    pub fn set_keep(&mut self, keep: Box<dyn Keep>) {
+        self.keeper = Keeper(Some(keep));
     }
 
     /// Forgets a request that has not left this program, and says whether it did so. One that was given to a link may have
     /// arrived, whatever became of that link: it stays, and only the other side can stop what it asks for.
     pub fn take_back(&mut self, ticket: Ticket) -> bool {
-        self.outbox.take_back(ticket)
+        let request = self.keeper.0.as_ref().and_then(|_| self.outbox.kept(ticket).cloned());
+        let back = self.outbox.take_back(ticket);
+        if let (true, Some(keep), Some(request)) = (back, &mut self.keeper.0, request) {
+            keep.taken_back(&request);
+        }
+        back
     }
 
     /// Keeps the answer to this for [`Self::take_answer`].
@@ -310,12 +325,14 @@ impl Core {
         }
         for ticket in self.outbox.tickets() {
             let answer = if gone || self.bound.is_none() {
-                ErrorReply { re: ticket.0, ..why.clone() }
+                let answer = Err(ErrorReply { re: ticket.0, ..why.clone() });
+                self.keeper.answered(&self.outbox, ticket, &answer);
+                answer
             } else {
                 // It may have been carried out. It stays in the snapshot: sent again under its id it does no harm.
-                disconnected(ticket, &why)
+                Err(disconnected(ticket, &why))
             };
-            self.inbox.answer(ticket, Err(answer));
+            self.inbox.answer(ticket, answer);
         }
         if gone {
             self.outbox = Outbox::default();

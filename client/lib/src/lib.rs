@@ -15,6 +15,7 @@
 //! | who stops a flood? | `credit.rs` |
 //! | when does it reconnect, and when does it give up? | `reconnect.rs` |
 //! | how does it notice a dead link? | `keepalive.rs` |
+//! | what outlives the program? | `keep.rs`, `options.rs` |
 //!
 //! This crate will never know a terminal, a home directory, an environment variable, or where a session lives: that is its
 //! [`Connect`]or's business.
@@ -26,6 +27,7 @@ mod eval;
 mod ids;
 mod inbox;
 mod incoming;
+mod keep;
 mod keepalive;
 mod lanes;
 mod link;
@@ -41,6 +43,7 @@ pub use cursor::Start;
 pub use eval::{EvalOptions, EvalRun, Finished, RunItem};
 pub use ids::{client_id, eval_id, group_id, request_id};
 pub use incoming::{Answer, Connected, Incoming, Ticket};
+pub use keep::Keep;
 pub use link::{Connect, Link, Linking, Through};
 pub use once::ask;
 pub use options::{Keepalive, Options, Snapshot};

@@ -205,6 +205,11 @@ impl Outbox {
         self.entries.iter().find(|e| e.ticket == ticket).map(|e| &e.message)
     }
 
+    /// The same, where it is sent again until it is answered.
+    pub(crate) fn kept(&self, ticket: Ticket) -> Option<&Message> {
+        self.entries.iter().find(|e| e.ticket == ticket && e.kept).map(|e| &e.message)
+    }
+
     /// An answer came: forgets the request. False where it was not (any more) waiting.
     pub(crate) fn answered(&mut self, ticket: Ticket) -> bool {
         let Some(at) = self.entries.iter().position(|e| e.ticket == ticket) else { return false };

@@ -3,6 +3,7 @@
 
 use crate::core::{Core, Counters};
 use crate::incoming::{Answer, Connected, Incoming, Ticket};
+use crate::keep::Keep;
 use crate::link::{Connect, Link, Linking};
 use crate::options::{Options, Snapshot};
 use rialto_protocol::message::Open;
@@ -165,6 +166,11 @@ impl Session {
     /// As [`Core::restore`].
     pub fn restore(&mut self, snapshot: Snapshot) -> Result<Vec<Ticket>, ErrorReply> {
         self.core.restore(snapshot)
+    }
+
+    /// Tells `keep` of every request from here on, before it is sent. See [`Keep`].
+    pub fn set_keep(&mut self, keep: Box<dyn Keep>) {
+        self.core.set_keep(keep);
     }
 
     /// What was counted.

@@ -38,10 +38,14 @@ impl Repl {
         if which.is_empty() {
             return self.say("which one? :sessions lists them, as in :attach work");
         }
-        let (session, away) = handle(&self.place, target::existing(which), &self.label, self.me);
+        let me = rialto_client::client_id()?;
+        let handle = handle(&self.place, target::existing(which), &self.label, me);
         self.note_seen();
-        let before = std::mem::replace(&mut self.session, session);
-        let was = (std::mem::replace(&mut self.away, away), self.name.clone(), std::mem::take(&mut self.evals));
+        let before = std::mem::replace(&mut self.session, handle.session);
+        let was = (std::mem::replace(&mut self.away, handle.away), self.name.clone(), std::mem::take(&mut self.evals));
+        let kept = std::mem::replace(&mut self.kept, handle.kept);
+        let who = std::mem::replace(&mut self.me, handle.me);
+        self.unfinished = handle.unfinished;
         match stoppable(self.greet()).await {
             Ok(()) => {
                 self.asked.clear();
@@ -49,9 +53,16 @@ impl Repl {
                 self.returning = None;
                 self.left = None;
                 before.leave().await;
+                if let Some(kept) = kept {
+                    kept.get().leave();
+                }
             }
             Err(why) => {
                 self.session = before;
+                if let Some(kept) = std::mem::replace(&mut self.kept, kept) {
+                    kept.get().leave();
+                }
+                (self.me, self.unfinished) = (who, Default::default());
                 (self.away, self.name, self.evals) = was;
                 let text = format!("still in {}: {}", self.name, why.text());
                 self.talk(&text);

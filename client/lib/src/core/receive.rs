@@ -180,6 +180,7 @@ impl Core {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Result<Message, ErrorReply>) {
+        self.keeper.answered(&self.outbox, ticket, &answer);
         if self.outbox.answered(ticket) {
             self.reconnect.progress();
             self.inbox.answer(ticket, answer);
