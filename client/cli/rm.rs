@@ -53,6 +53,6 @@ pub(crate) fn delete(home: &Home, session: &SessionHome) -> Result<(), HomeError
     let lock = session.lock()?.ok_or_else(|| HomeError::Lives(session.id().clone()))?;
     leftover::end_leftover(session)?;
     home.remove_held(session.id(), lock)?;
-    crate::repl::forget(home.state(), session.id());
+    crate::repl::forget(home, session.id());
     Ok(())
 }

@@ -7,7 +7,8 @@
 //! | file | what dies, or who comes |
 //! |---|---|
 //! | `stages.rs` | daemon, client, supervisor, kernel, alone and in pairs, at every stage of an eval |
-//! | `serve_dies.rs` | the daemon, a client, a terminal |
+//! | `serve_dies.rs` | the daemon, a client |
+//! | `terminal_dies.rs` | a person's terminal, alone and in pairs, at every stage of an eval; the next one goes on |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
 //! | `upgraded.rs` | the binary, while evals run; and a client of long ago |
 //! | `kernel_dies.rs` | a child of the kernel, the kernel, its whole group |
@@ -47,6 +48,7 @@ mod serve_dies;
 mod stages;
 mod supervisor_dies;
 mod table;
+mod terminal_dies;
 mod upgraded;
 mod world;
 

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::processes::{Process, signal, until};
 use crate::promises::{job, kept, within};
 use crate::table::Row;
-use crate::world::{RIALTO, World, gone, play, python, supervisor};
+use crate::world::{World, play, supervisor};
 use nix::sys::signal::Signal;
 use rialto_client::{Options, Session, Through};
 use rialto_protocol::Outcome;
@@ -90,39 +90,5 @@ fn a_client_is_killed() {
         client.wait().unwrap();
         let row = runs_on(&mut world, pid).await;
         world.ends(row).await.close("a client is killed");
-    });
-}
-
-/// A terminal: shows nothing, types one line once it is asked for one, and keeps its end open.
-const TERMINAL: &str = "
-import os, pty, sys
-pid, fd = pty.fork()
-if pid == 0: os.execv(sys.argv[1], [sys.argv[1], 'repl', 'work', '-k', 'python'])
-seen = b''
-while b'>>>' not in seen: seen += os.read(fd, 4096)
-os.write(fd, sys.argv[2].encode() + b'\\r')
-while True: os.read(fd, 4096)
-";
-
-#[test]
-fn a_terminal_is_killed() {
-    play(async {
-        let mut world = World::new();
-        std::fs::write(world.path("code.py"), gated(&world, "job")).unwrap();
-        let line = format!("exec(open({:?}).read()) #job job {LINES}", world.path("code.py"));
-        let environment = world.command(&[]);
-        let mut terminal = std::process::Command::new(python());
-        terminal.args(["-c", TERMINAL, RIALTO, &line]).current_dir(world.path(""));
-        terminal.envs(environment.get_envs().filter_map(|(key, value)| Some((key, value?)))).env("TERM", "xterm");
-        let mut terminal = terminal.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let truth = world.truth();
-        until("an eval that runs", || truth.exists().then_some(())).await;
-        let pid = supervisor(&world.only()).unwrap();
-        let repl = world.processes().into_iter().find(|p| p.command.contains(" repl ")).expect("a repl");
-        signal(i32::try_from(terminal.id()).unwrap(), Signal::SIGKILL);
-        terminal.wait().unwrap();
-        gone(repl.pid).await;
-        let row = runs_on(&mut world, pid).await;
-        world.ends(row).await.close("a terminal is killed");
     });
 }

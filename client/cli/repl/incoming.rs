@@ -48,7 +48,8 @@ impl Repl {
                 return Err(why.into());
             }
         }
-        if self.session.idle() {
+        // One by one where it is noted how far was shown: whoever is killed shows again what it had not noted.
+        if self.session.idle() || self.kept.is_some() {
             self.screen.flush()?;
             self.note_shown();
         }

@@ -46,13 +46,13 @@ use budget::Budget;
 use confirm::Confirm;
 use editor::{Keyboard, Kind, Mode, Read, Reply, Typed};
 use evals::Evals;
-pub(crate) use kept::forget;
 use link::Link;
 use missed::Missed;
+use rialto_bridge::home::Home;
 use rialto_client::protocol::event::{Asked, Output};
 use rialto_client::protocol::kernel::{Completeness, Completions};
 use rialto_client::protocol::message::Open;
-use rialto_client::protocol::{Bundle, ClientId, Cursor, EvalId, EvalNumber, Seq};
+use rialto_client::protocol::{Bundle, ClientId, Cursor, EvalId, EvalNumber, Seq, SessionId};
 use rialto_client::{Session, Ticket};
 use screen::{Above, Left, Terminal};
 use signals::{Signal, Signals};
@@ -77,6 +77,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
         open.create = open.create.filter(|_| place.home().is_none());
     }
     open_in_terminal(&place, open, "terminal", args.edit_mode).await
+}
+
+/// The session is deleted: nobody comes back to it.
+pub(crate) fn forget(home: &Home, session: &SessionId) {
+    kept::forget(home.state(), session);
+    resume::forget(home, session);
 }
 
 /// A session in the terminal, wherever it came from.

@@ -3,6 +3,9 @@
 use crate::local::Place;
 use rialto_bridge::home::Home;
 use rialto_client::protocol::{Cursor, SessionId};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Sessions of other places that are remembered here; the one that was left longest ago is forgotten first.
@@ -12,8 +15,17 @@ const ELSEWHERE: usize = 500;
 fn file(place: &Place, session: &SessionId) -> Option<PathBuf> {
     match place.home() {
         Some(home) => Some(home.session(session).dir().join("terminal.cursor")),
-        None => Some(Home::find().ok()?.state().join("seen").join(session.as_str())),
+        None => Some(elsewhere(&Home::find().ok()?, session)),
     }
+}
+
+fn elsewhere(home: &Home, session: &SessionId) -> PathBuf {
+    home.state().join("seen").join(session.as_str())
+}
+
+/// Nobody comes back to it, by whatever way it was reached. What is beside it goes with it.
+pub(super) fn forget(home: &Home, session: &SessionId) {
+    let _ = std::fs::remove_file(elsewhere(home, session));
 }
 
 /// The last event that a terminal of this user has shown.
@@ -24,11 +36,16 @@ pub(super) fn seen(place: &Place, session: &SessionId) -> Option<Cursor> {
 /// Notes it down. Losing it would only tell some of it again.
 pub(super) fn note(place: &Place, session: &SessionId, cursor: Cursor) {
     let Some(path) = file(place, session) else { return };
-    let beside = path.with_extension("new");
+    // Two terminals may leave at once.
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
     let folder = path.parent().filter(|_| place.home().is_none());
-    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
-    let written =
-        made.and_then(|()| std::fs::write(&beside, format!("{cursor}\n"))).and_then(|()| std::fs::rename(&beside, &path));
+    let made = folder.map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder));
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(format!("{cursor}\n").as_bytes())?;
+        std::fs::rename(&beside, &path)
+    };
+    let written = made.and_then(|()| write()).inspect_err(|_| drop(std::fs::remove_file(&beside)));
     if let Err(e) = written {
         tracing::debug!(error = %e, "the terminal's place could not be noted");
     }

@@ -17,8 +17,7 @@
 mod claim;
 mod file;
 
-pub(crate) use claim::forget;
-pub(super) use claim::{Whose, age, claim, drop_those_of_a_namesake, later};
+pub(super) use claim::{Whose, age, claim, drop_those_of_a_namesake, forget, later};
 pub(super) use file::{Kept, Noted};
 
 use rialto_client::protocol::Message;

@@ -4,7 +4,7 @@ use crate::world::{World, eval_id, interrupt, request_id, submit};
 use rialto_client::protocol::event::Event;
 use rialto_client::protocol::message::{EvalInfo, Goaway, Mutate, Plain, Redact};
 use rialto_client::protocol::{Code, ErrorReply, Message};
-use rialto_client::{Incoming, MAX_QUERIES, MAX_REQUESTS, Start};
+use rialto_client::{Incoming, Keep, MAX_QUERIES, MAX_REQUESTS, Start};
 use std::time::Duration;
 
 fn kill(id: u8) -> Message {
@@ -306,4 +306,48 @@ fn what_a_program_that_died_left_may_have_been_sent() {
     let mut again = World::new(Start::After(None));
     let tickets = again.core.restore(left).unwrap();
     assert!(!again.core.take_back(tickets[0]));
+}
+
+/// Writes down what it is told.
+#[derive(Clone, Default)]
+struct Notes(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl Notes {
+    fn note(&self, what: &str, request: &Message) {
+        let Message::Submit(submit) = request else { panic!("{request:?} is not kept") };
+        self.0.lock().unwrap().push(format!("{what} {}", submit.code));
+    }
+}
+
+impl Keep for Notes {
+    fn asked(&mut self, request: &Message) {
+        self.note("asked", request);
+    }
+
+    fn answered(&mut self, request: &Message, answer: &rialto_client::Answer) {
+        self.note(if answer.is_ok() { "carried out" } else { "refused" }, request);
+    }
+
+    fn taken_back(&mut self, request: &Message) {
+        self.note("taken back", request);
+    }
+}
+
+#[test]
+fn whoever_keeps_requests_is_told_of_each_before_it_is_sent_and_of_its_end() {
+    let mut world = World::new(Start::After(None));
+    let notes = Notes::default();
+    world.core.set_keep(Box::new(notes.clone()));
+    world.run();
+    world.bridge.mute = true;
+    world.send(submit(1, "one"));
+    assert_eq!((notes.0.lock().unwrap().join(", ").as_str(), world.heard_submits().len()), ("asked one", 0));
+    world.run();
+    world.cut();
+    let waiting = world.send(submit(2, "two"));
+    world.core.take_back(waiting);
+    world.core.take_back(waiting);
+    world.bridge.mute = false;
+    world.run();
+    assert_eq!(notes.0.lock().unwrap().join(", "), "asked one, asked two, taken back two, carried out one");
 }
