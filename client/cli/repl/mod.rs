@@ -93,7 +93,7 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mod
     let handle = greet::handle(place, open, label, me);
     let mut repl = Repl::new(handle, place.clone(), label, mode)?;
     let before = repl.keyboard.before();
-    if let Err(why) = signals.stopping(&before, repl.greet()).await {
+    if let Err(why) = signals.stopping(&before, Box::pin(repl.greet())).await {
         repl.leave_notes();
         return Err(why);
     }
