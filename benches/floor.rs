@@ -1,7 +1,11 @@
 //! What everything is measured against: a raw pipe to the smallest Python that does the same.
 
+use crate::relay::{PYTHON, SOCKET};
+use crate::wait::look;
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 const CODE: &str = include_str!("floor.py");
 /// Bytes read at once, as the client library does.
@@ -18,8 +22,8 @@ pub(crate) enum Run {
 
 pub(crate) struct Floor {
     child: Child,
-    to: Option<ChildStdin>,
-    from: ChildStdout,
+    to: Option<Box<dyn Write>>,
+    from: Box<dyn Read>,
     read: Vec<u8>,
     at: usize,
     end: usize,
@@ -27,11 +31,21 @@ pub(crate) struct Floor {
 
 impl Floor {
     pub(crate) fn start(python: &str) -> Self {
-        let mut command = Command::new(python);
-        command.args(["-c", CODE]).env_remove("PYTHONUNBUFFERED").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the floor needs a Python");
-        let (to, from) = (child.stdin.take(), child.stdout.take().unwrap());
-        let mut floor = Self { child, to, from, read: vec![0; READ], at: 0, end: 0 };
+        let mut child = child(python);
+        let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self::of(child, Box::new(to), Box::new(from))
+    }
+
+    /// The same child behind a relay.
+    pub(crate) fn relayed(python: &str, socket: &Path) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let child = command.env(SOCKET, socket).env(PYTHON, python).spawn().unwrap();
+        let stream = look("the relay's socket", || UnixStream::connect(socket).ok());
+        Self::of(child, Box::new(stream.try_clone().unwrap()), Box::new(stream))
+    }
+
+    fn of(child: Child, to: Box<dyn Write>, from: Box<dyn Read>) -> Self {
+        let mut floor = Self { child, to: Some(to), from, read: vec![0; READ], at: 0, end: 0 };
         assert_eq!(floor.ask(Run::Eval, "1+1"), "2");
         floor
     }
@@ -115,6 +129,13 @@ impl Drop for Floor {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The child itself.
+pub(crate) fn child(python: &str) -> Child {
+    let mut command = Command::new(python);
+    command.args(["-c", CODE]).env_remove("PYTHONUNBUFFERED").stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.spawn().expect("the floor needs a Python")
 }
 
 pub(crate) fn request(run: Run, code: &str) -> Vec<u8> {

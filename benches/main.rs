@@ -11,6 +11,7 @@ mod floor;
 mod place;
 
 mod processes;
+mod relay;
 mod rows;
 mod silent;
 mod table;
@@ -46,6 +47,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(socket) = std::env::var_os(relay::SOCKET) {
+        relay::run(socket);
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::parse();
     let amount = match (arguments.bench, arguments.quick) {
         (false, _) => Amount::Smoke,

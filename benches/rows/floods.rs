@@ -51,6 +51,9 @@ async fn one(place: &mut Place, rounds: usize, flood: Flood) -> Vec<Row> {
     let mb = expected.len() as f64 / 1e6;
     let mut floor = Floor::start(&place.python);
     floor.ask(Run::Exec, &flood.before);
+    let mut relay = Floor::relayed(&place.python, &place.path(&format!("relay-{}", flood.key)));
+    relay.ask(Run::Exec, &flood.before);
+    let (mut relayed, mut relayed_ratios) = (Vec::new(), Vec::new());
     let mut sessions = Vec::new();
     for way in Way::BOTH {
         let name = format!("{}{}", flood.key, if way == Way::Direct { "" } else { "-daemon" });
@@ -61,13 +64,13 @@ async fn one(place: &mut Place, rounds: usize, flood: Flood) -> Vec<Row> {
     let mut floors = Vec::new();
     // The first round warms up.
     for round in 0..=rounds {
-        let mut came = Came::new(&expected);
-        let start = Instant::now();
-        floor.say(&request(Run::Exec, flood.code));
-        floor.answer(&mut |piece| came.next(piece));
-        let raw = mb / start.elapsed().as_secs_f64();
-        came.whole();
+        let raw = speed_of(&mut floor, &flood, &expected);
         floors.push(raw);
+        let own = speed_of(&mut relay, &flood, &expected);
+        if round > 0 {
+            relayed.push(own);
+            relayed_ratios.push(own / raw);
+        }
         for (_, session, speeds, ratios) in &mut sessions {
             let mut came = Came::new(&expected);
             let start = Instant::now();
@@ -93,7 +96,22 @@ async fn one(place: &mut Place, rounds: usize, flood: Flood) -> Vec<Row> {
         let row = if direct { row.at_least(0.8) } else { row };
         rows.push(row.own(speed(&mut speeds)).floor(speed(&mut floors)).note("every byte compared"));
     }
+    let key = if flood.key == "lines" { "lines_relay" } else { "write_relay" };
+    let row =
+        Row::new(key, format!("{}, the least bridge there could be", flood.name), median(&mut relayed_ratios), "x of the speed");
+    rows.push(row.own(speed(&mut relayed)).floor(speed(&mut floors)).note("for comparison: a relay that keeps a log"));
     rows
+}
+
+/// In MB/s.
+fn speed_of(floor: &mut Floor, flood: &Flood, expected: &[u8]) -> f64 {
+    let mut came = Came::new(expected);
+    let start = Instant::now();
+    floor.say(&request(Run::Exec, flood.code));
+    floor.answer(&mut |piece| came.next(piece));
+    let took = start.elapsed();
+    came.whole();
+    expected.len() as f64 / 1e6 / took.as_secs_f64()
 }
 
 /// How much of what must come has come.

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) async fn measure(place: &mut Place, amount: Amount) -> Vec<Row> {
     let count = amount.of(500, 40, 2);
     let [settle, window] = match amount {
-        Amount::Full => [3_000, 10_000],
+        // Some seconds after its last work a supervisor tidies up, once.
+        Amount::Full => [12_000, 10_000],
         Amount::Quick => [2_000, 3_000],
         Amount::Smoke => [0, 10],
     }

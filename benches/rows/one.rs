@@ -31,20 +31,19 @@ pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) ->
             tails: Vec::new(),
         });
     }
+    let mut relay = Floor::relayed(&place.python, &place.path("relay"));
+    let (mut relayed, mut relayed_ratios) = (Vec::new(), Vec::new());
     let (mut floors, mut spent) = (Vec::new(), Spent::default());
     let raw_pids = [own, floor.pid()];
     for _ in 0..rounds {
         let before = SoFar::by(&raw_pids);
-        let mut raw: Vec<f64> = (0..block)
-            .map(|_| {
-                let start = Instant::now();
-                assert_eq!(floor.ask(Run::Eval, "1+1"), "2");
-                us(start.elapsed())
-            })
-            .collect();
+        let mut raw = asked(&mut floor, block);
         spent.add(before, SoFar::by(&raw_pids), block);
         floors.extend_from_slice(&raw);
         let (raw50, raw99) = (percentile(&mut raw, 50), percentile(&mut raw, 99));
+        let mut own = asked(&mut relay, block);
+        relayed.extend_from_slice(&own);
+        relayed_ratios.push(percentile(&mut own, 50) / raw50);
         for side in &mut sessions {
             let before = SoFar::by(&side.pids);
             let mut own = timed(&mut side.session, block).await;
@@ -63,7 +62,19 @@ pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) ->
         let note = format!("p99 {:.2} x; computed {}, floor {}", median(&mut tails), own.text(), spent.text());
         rows.push(row.own(both(&mut all)).floor(both(&mut floors)).note(note));
     }
+    let row = Row::new("one_relay", "one `1+1`, the least bridge there could be".to_owned(), median(&mut relayed_ratios), "x");
+    rows.push(row.own(both(&mut relayed)).floor(both(&mut floors)).note("for comparison: a relay that keeps a log"));
     rows
+}
+
+/// Microseconds of each of so many.
+fn asked(floor: &mut Floor, count: usize) -> Vec<f64> {
+    let one = |_| {
+        let start = Instant::now();
+        assert_eq!(floor.ask(Run::Eval, "1+1"), "2");
+        us(start.elapsed())
+    };
+    (0..count).map(one).collect()
 }
 
 /// A session, and what was measured of it.

@@ -47,6 +47,11 @@ use exit::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Said by this program alone, so nobody needs its help; and what reads command lines for people would stay in the memory of
+    // every supervisor.
+    if let Some(args) = supervise::plain(std::env::args_os()) {
+        return supervise::run(&args);
+    }
     match completions::answer() {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,

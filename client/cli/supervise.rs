@@ -3,8 +3,16 @@
 use crate::args::SuperviseArgs;
 use rialto_bridge::router::{self, Readiness};
 use rialto_bridge::supervisor;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+
+/// `supervise DIR` and nothing else, as the router says it.
+pub(crate) fn plain(mut words: impl Iterator<Item = OsString>) -> Option<SuperviseArgs> {
+    let (command, dir, rest) = (words.nth(1)?, words.next()?, words.next());
+    (command == "supervise" && rest.is_none() && std::path::Path::new(&dir).is_absolute())
+        .then(|| SuperviseArgs { dir: dir.into() })
+}
 
 pub(crate) fn run(args: &SuperviseArgs) -> ExitCode {
     if let Err(e) = router::detach(&args.dir) {
