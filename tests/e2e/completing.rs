@@ -108,3 +108,33 @@ fn shift_tab_tells_of_the_name_and_tab_indents_where_a_line_begins() {
     t.type_text("x");
     t.shows(&[">>>     x"]);
 }
+
+#[test]
+fn arguments_keys_and_files_are_known() {
+    let world = World::new();
+    world.session("work", "def draw(width, colour=None): print(width, colour)\nsizes = {'large': 9}");
+    world.file("sizes-of-all.csv", "a,b\n");
+    let t = prompt(&world);
+    t.type_text("draw(sizes['la");
+    t.keys(&["Tab"]);
+    t.type_text("'], col");
+    t.keys(&["Tab"]);
+    t.type_text("open('sizes-");
+    t.keys(&["Tab"]);
+    t.type_line("').read())");
+    t.shows(&[">>> draw(sizes['large'], colour=open('sizes-of-all.csv').read())", "9 a,b", "", ">>>"]);
+    // What nobody asks for is not in the way.
+    t.type_text("sizes.");
+    t.keys(&["Tab"]);
+    t.wait_for("setdefault  function");
+    assert!(!t.screen().contains("__"), "{}", t.screen());
+}
+
+#[test]
+fn a_class_that_was_typed_shows_its_source() {
+    let world = World::new();
+    world.session("work", "class Point:\n    'A place.'\n    x = 1\n    y = 2");
+    let t = prompt(&world);
+    t.type_line("Point??");
+    t.shows(&["class Point:", "    'A place.'", "    x = 1", "    y = 2", ">>>"]);
+}

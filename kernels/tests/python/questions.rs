@@ -41,10 +41,81 @@ fn what_could_stand_at_the_cursor() {
         let (_, items, _) = complete(&mut d, code);
         assert_eq!(items.is_empty(), code != "os.path.", "{code}: {items:?}");
     }
+    // What begins with an underscore is for those who type one.
+    let texts = |items: Vec<(String, String)>| items.into_iter().map(|(text, _)| text).collect::<Vec<_>>();
+    assert_eq!(texts(complete(&mut d, "nasty.").1), ["method", "prop"]);
+    assert!(texts(complete(&mut d, "nasty.__").1).contains(&"__getattr__".to_owned()));
     d.exec("for i in range(600): globals()[f'many_{i}'] = i").ok();
     let (_, items, more) = complete(&mut d, "many_");
     assert_eq!((items.len(), more), (500, true));
     assert_eq!(d.exec("1").ok().out(), "", "no property was evaluated");
+}
+
+#[test]
+fn arguments_keys_and_files() {
+    let mut d = Driver::start();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    for file in ["data/one.csv", "data/two.csv", "dates.txt", ".hidden"] {
+        std::fs::write(folder.path().join(file), "").unwrap();
+    }
+    let code = "import functools, os, dataclasses\n\
+                def f(key, /, kept=1, *args, kilo, **rest): pass\n\
+                class C:\n    def __init__(self, kind): pass\n    def method(self, kin): pass\n    @property\n    def p(self): print('evaluated')\n\
+                @functools.wraps(f)\ndef g(*a): pass\n\
+                @dataclasses.dataclass\nclass D:\n    kiss: int\n\
+                class Nasty(dict):\n    def __iter__(self): print('evaluated')\n    def keys(self): print('evaluated')\n    def __missing__(self, key): print('evaluated')\n    @property\n    def __signature__(self): print('evaluated')\n\
+                c = C(1); n = Nasty(kind=1); t = {'ka': 1, \"k'b\": 2, 3: 4}\n";
+    d.exec(code).ok();
+    d.exec(&format!("os.chdir({:?})", folder.path())).ok();
+    let mut check = |code: &str, word: &str, expected: &[&str]| {
+        let (start, items, _) = complete(&mut d, code);
+        let texts: Vec<&str> = items.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!((code.get(start..), texts.as_slice()), (Some(word), expected), "{code}");
+    };
+    check("f(1, ki", "ki", &["kilo="]);
+    check("f(", "", &["kept=", "kilo="]);
+    check("f(kept=3, k", "k", &["kilo="]);
+    check("x = g(\n  2, kil", "kil", &["kilo="]);
+    check("C(ki", "ki", &["kind="]);
+    check("c.method(k", "k", &["kin="]);
+    check("D(k", "k", &["kiss="]);
+    check("f([k", "k", &[]);
+    check("n(ki", "ki", &[]);
+    check("t['", "", &["ka"]);
+    check("t[\"k'", "k'", &["k'b"]);
+    check("t[", "", &["\"k'b\"", "'ka'", "3"]);
+    check("n['", "", &["kind"]);
+    check("open('da", "da", &["data/", "dates.txt"]);
+    check("open('data/", "", &["one.csv", "two.csv"]);
+    check("x = [f(1), \"./data/t", "t", &["two.csv"]);
+    check("open('.h", ".h", &[".hidden"]);
+    check("open('absent/", "", &[]);
+    check("# open('da", "", &[]);
+    check("\"\"\"\nopen da", "", &[]);
+    check("f'{c.me", "me", &["method"]);
+    check("f'{{c.me", "{{c.me", &[]);
+    check("'abc'.isalp", "isalp", &["isalpha"]);
+    check("x = 'it'; c.me", "me", &["method"]);
+    assert_eq!(d.exec("1").ok().out(), "", "nobody's code was run");
+}
+
+#[test]
+fn the_source_of_what_was_typed() {
+    let mut d = Driver::start();
+    d.exec("import functools\n@functools.total_ordering\nclass A:\n    x = 1\n    class B:\n        y = 2\n    def __lt__(self, other): pass\n").ok();
+    d.exec("def make():\n    class L:\n        z = 3\n    return L\nL = make()\n").ok();
+    let mut ask = |code: &str| match d.query(Query::Inspect { code: code.into(), cursor: code.len(), detail: 1 }) {
+        Answer::Inspected(found) => found.map(|bundle| bundle["text/plain"].lossy().into_owned()).unwrap_or_default(),
+        other => panic!("{other:?}"),
+    };
+    let found = ask("A");
+    assert!(found.contains("@functools.total_ordering\nclass A:\n    x = 1"), "{found}");
+    assert!(found.ends_with("def __lt__(self, other): pass"), "{found}");
+    assert!(ask("A.B").ends_with("    class B:\n        y = 2"), "{}", ask("A.B"));
+    assert!(ask("L").ends_with("    class L:\n        z = 3"), "{}", ask("L"));
+    assert!(ask("make").contains("File: <cell 2>\n\ndef make():"), "{}", ask("make"));
+    assert!(ask("functools.partial").contains("class partial"), "{}", ask("functools.partial"));
 }
 
 #[test]

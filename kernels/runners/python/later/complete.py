@@ -1,42 +1,175 @@
 # What could stand at the cursor.
 
 def complete(code, cursor, _):
-    import re
     before = code[:cursor].decode('utf-8', 'replace')
-    line = before[before.rfind('\n') + 1:]
-    token = re.search(r'[\w.]*$', line).group()
-    found = {}
-    word = token.rpartition('.')[2]
-    key = re.search(r'([\w.]+)\[([\'"])([^\'"\]\[]*)$', line)
-    from_ = re.match(r'\s*from\s+([\w.]+)\s+import\s+(?:\(?\s*)?(?:[\w.]+\s*,\s*)*\w*$', line)
-    if key:
-        ok, value = resolve(key.group(1))
-        word = key.group(3)
-        if ok and isinstance(value, dict):
-            found = {k: 'key' for k in list(value) if type(k) is str and k.startswith(word) and k.isprintable()}
-    elif from_:
-        found = module_names(from_.group(1), word)
-    elif re.match(r'\s*(import|from)\s+[\w., ]*$', line):
-        found = module_names(token.rpartition('.')[0], word, False)
-    elif '.' in token:
-        ok, value = resolve(token.rpartition('.')[0])
-        if ok:
-            found = {name: kind_of(static(value, name)) for name in names_of(value) if name.startswith(word)}
-    elif not word[:1].isdigit():
-        import keyword
-        for name in keyword.kwlist:
-            found[name] = 'keyword'
-        for names in (builtins.__dict__, ns):
-            for name in list(names):
-                if type(name) is str:
-                    found[name] = kind_of(names[name])
-        found = {name: kind for name, kind in found.items() if name.startswith(word)}
-    names = sorted(found, key=lambda name: (name.startswith('_'), name.startswith('__'), name))
+    word, found = possible(before)
+    shown = [name for name in found if not name.startswith('_')] if not word.startswith('_') else None
+    names = sorted(shown or found, key=lambda name: (found[name] != 'argument', name.startswith('_'), name.startswith('__'), name))
     start = cursor - len(word.encode('utf-8', 'rialto'))
     out = [pack('<BIIBH', 1, max(start, 0), cursor, len(names) > 500, min(len(names), 500))]
     for name in names[:500]:
         out.append(field(name[:1000]) + field(found[name]))
     return b''.join(out)
+
+
+def possible(before):
+    """(what is typed of it, {what could stand there: its kind})"""
+    import re
+    string, brackets = surroundings(before[-100000:])
+    before = before[-100000:]
+    line = before[before.rfind('\n') + 1:]
+    if string:
+        return inside_string(before, brackets, *string)
+    if string is None:
+        return '', {}
+    token = re.search(r'[\w.]*$', line).group()
+    word = token.rpartition('.')[2]
+    ahead = before[:len(before) - len(token)]
+    from_ = re.match(r'\s*from\s+([\w.]+)\s+import\s+(?:\(?\s*)?(?:[\w.]+\s*,\s*)*\w*$', line)
+    if from_:
+        return word, module_names(from_.group(1), word)
+    if re.match(r'\s*(import|from)\s+[\w., ]*$', line):
+        return word, module_names(token.rpartition('.')[0], word, False)
+    if '.' in token:
+        path = token.rpartition('.')[0]
+        ok, value = resolve(path) if path else (ahead[-1:] in ('"', "'"), '')
+        return word, {n: kind_of(static(value, n)) for n in names_of(value) if n.startswith(word)} if ok else {}
+    if word[:1].isdigit():
+        return word, {}
+    found = {}
+    if brackets and ahead.rstrip()[-1:] in ('(', ',', '['):
+        bracket, at = brackets[-1]
+        called = re.search(r'[\w.]+$', before[:at])
+        ok, value = resolve(called.group()) if called else (False, None)
+        if ok and bracket == '(':
+            given = set(re.findall(r'(\w+)\s*=', before[at:]))
+            found = {n + '=': 'argument' for n in arguments_of(value) if n.startswith(word) and n not in given}
+        elif ok and bracket == '[' and not word:
+            found = {repr(key): 'key' for key in keys_of(value)}
+        if found and not word:
+            return word, found
+    import keyword
+    for name in keyword.kwlist:
+        found[name] = 'keyword'
+    for names in (builtins.__dict__, ns):
+        for name in list(names):
+            if type(name) is str:
+                found[name] = kind_of(names[name])
+    return word, {name: kind for name, kind in found.items() if name.startswith(word)}
+
+
+def surroundings(text):
+    """(the string that is open: its prefix, its quote and where it begins; None inside a comment; else ()), and the brackets."""
+    import re
+    token = re.compile(r'#[^\n]*|(?:\b([rRbBuUfF]{1,2}))?(\'\'\'|"""|\'|")|[()\[\]{}]')
+    at, brackets = 0, []
+    while True:
+        match = token.search(text, at)
+        if match is None:
+            return (), brackets
+        at = match.end()
+        quote = match.group(2)
+        if quote:
+            body = r'(?:\\.|[^\\])*?' if len(quote) == 3 else r'(?:\\.|[^\\\n])*?'
+            end = re.compile(body + quote, re.S).match(text, at)
+            if end:
+                at = end.end()
+            elif len(quote) == 3 or '\n' not in text[at:]:
+                prefix = (match.group(1) or '').lower()
+                field = text[at:].replace('{{', '').rpartition('{')
+                if 'f' in prefix and field[1] and '}' not in field[2]:
+                    # A field of an f-string is code.
+                    at = len(text) - len(field[2])
+                    brackets.append(('{', at - 1))
+                    continue
+                return (prefix, quote, at), brackets
+            else:
+                at = text.index('\n', at)
+        elif match.group()[0] == '#':
+            if at == len(text):
+                return None, brackets
+        elif match.group() in '([{':
+            brackets.append((match.group(), match.start()))
+        elif brackets:
+            brackets.pop()
+
+
+def inside_string(before, brackets, prefix, quote, at):
+    """Keys where something is subscripted by the string, else files."""
+    import re
+    text = before[at:]
+    if '\\' in text or '\n' in text:
+        return '', {}
+    fits = lambda name: name.isprintable() and quote[0] not in name and '\\' not in name
+    subscripted = re.search(r'([\w.]+)\s*\[\s*$', before[:at - len(quote) - len(prefix)])
+    if subscripted:
+        ok, value = resolve(subscripted.group(1))
+        keys = keys_of(value) if ok else ()
+        return text, {key: 'key' for key in keys if type(key) is str and key.startswith(text) and fits(key)}
+    folder, slash, word = text.rpartition('/')
+    found = {}
+    try:
+        with os.scandir(os.path.expanduser(folder + slash) or '.') as entries:
+            for count, entry in enumerate(entries):
+                # A folder of more is not looked through to its end.
+                if count == 20000 or len(found) > 500:
+                    break
+                if entry.name.startswith(word) and fits(entry.name) and (word or entry.name[0] != '.'):
+                    folder = entry.is_dir()
+                    found[entry.name + '/' * folder] = 'folder' if folder else 'file'
+    except (OSError, ValueError):
+        pass
+    return word, found
+
+
+def keys_of(value):
+    """What a value can be subscripted by, where asking it runs nobody's code: a dictionary's keys, a table's columns."""
+    import itertools
+    table = modules.get('pandas')
+    if issubclass(type(value), dict):
+        keys = itertools.islice(dict.keys(value), 20000)
+    elif table is not None and type(value) in (getattr(table, 'DataFrame', None), getattr(table, 'Series', None)):
+        keys = itertools.islice(value.columns if hasattr(value, 'columns') else value.index, 20000)
+    else:
+        return ()
+    try:
+        return [key for key in keys if type(key) in (str, int)]
+    except RuntimeError:
+        # Another thread has changed it meanwhile.
+        return ()
+
+
+def arguments_of(value):
+    """The names by which something may be given its arguments, as they stand in its code: no signature of its own is asked."""
+    import types
+    function, skip = types.FunctionType, 0
+    for _ in range(10):
+        if type(value) is types.MethodType:
+            value, skip = value.__func__, 1
+        elif issubclass(type(value), type):
+            made = [static(value, '__init__'), static(value, '__new__')]
+            made = [m.__func__ if type(m) is staticmethod else m for m in made]
+            made = [m for m in made if type(m) is function]
+            if not made:
+                return of_text(value)
+            value, skip = made[0], 1
+        elif type(value) is function and '__wrapped__' in value.__dict__:
+            value = value.__dict__['__wrapped__']
+        else:
+            break
+    if type(value) is not function:
+        return of_text(value)
+    code = value.__code__
+    names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+    return names[max(skip, code.co_posonlyargcount):]
+
+
+def of_text(value):
+    """The same of what is written in C, from the text that it comes with."""
+    import re
+    text = value.__text_signature__ if type(value) in (type, type(len)) else None
+    text = (text or '').rpartition('/')[2]
+    return re.findall(r'(?<![*$\w.=])([A-Za-z]\w*)(?=\s*[=,)])', text)
 
 
 def module_names(package, word, attributes=True):
