@@ -115,12 +115,16 @@ fn arguments_keys_and_files_are_known() {
     world.session("work", "def draw(width, colour=None): print(width, colour)\nsizes = {'large': 9}");
     world.file("sizes-of-all.csv", "a,b\n");
     let t = prompt(&world);
+    // Another key would go on without the answer.
     t.type_text("draw(sizes['la");
     t.keys(&["Tab"]);
+    t.shows(&[">>> draw(sizes['large"]);
     t.type_text("'], col");
     t.keys(&["Tab"]);
+    t.shows(&[">>> draw(sizes['large'], colour="]);
     t.type_text("open('sizes-");
     t.keys(&["Tab"]);
+    t.shows(&[">>> draw(sizes['large'], colour=open('sizes-of-all.csv"]);
     t.type_line("').read())");
     t.shows(&[">>> draw(sizes['large'], colour=open('sizes-of-all.csv').read())", "9 a,b", "", ">>>"]);
     // What nobody asks for is not in the way.
