@@ -121,9 +121,28 @@ pub(crate) struct ReplArgs {
     pub(crate) edit_mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
+    #[command(flatten)]
+    pub(crate) done: DoneArgs,
     /// Only watch a session that is there: nothing typed reaches it
-    #[arg(long, requires = "session", conflicts_with_all = ["kernel", "new", "python"])]
+    #[arg(long, requires = "session", conflicts_with_all = ["kernel", "new", "python", "on_done"])]
     pub(crate) observe: bool,
+}
+
+/// What follows a long eval.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DoneArgs {
+    /// Run this by sh after an eval that took long. RIALTO_SESSION, RIALTO_EVAL, RIALTO_OUTCOME and RIALTO_SECONDS say which; it has a minute
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    pub(crate) on_done: Option<String>,
+    /// What is long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30", env = "RIALTO_ON_DONE_AFTER")]
+    pub(crate) on_done_after: std::time::Duration,
+}
+
+impl Default for DoneArgs {
+    fn default() -> Self {
+        Self { on_done: None, on_done_after: std::time::Duration::from_secs(30) }
+    }
 }
 
 /// How long a new session lives.
@@ -162,8 +181,10 @@ pub(crate) struct AttachArgs {
     /// The session: its name, its id or the beginning of one
     #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: String,
+    #[command(flatten)]
+    pub(crate) done: DoneArgs,
     /// Only watch: nothing typed reaches the session
-    #[arg(long)]
+    #[arg(long, conflicts_with = "on_done")]
     pub(crate) observe: bool,
 }
 
@@ -208,6 +229,7 @@ Examples:
   rialto exec --eval-id deploy-7 deploy.py -- --fast     run at most once, however often this is said
   rialto exec --detach -c 'train()'                      prints the eval; read it with logs, wait
   rialto exec -s work -c 'x'                             a variable of a living session
+  rialto exec --on-done 'mail -s \"$RIALTO_OUTCOME\" me' train.py    after an eval of 30 s or more
 
 Exit codes: 0 ok, 1 error in the code, N after sys.exit(N), 130 interrupted, 70 kernel died, 69 cannot connect,
 124 timeout, 64 usage.
@@ -238,8 +260,10 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<std::time::Duration>,
     /// Print the eval and go; the session stays
-    #[arg(long)]
+    #[arg(long, conflicts_with = "on_done")]
     pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) done: DoneArgs,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
     /// Delete the session's journal when it ends

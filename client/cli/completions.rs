@@ -38,6 +38,13 @@ How the terminal draws pictures: \fBkitty\fR, \fBiterm\fR, \fBsixel\fR, or \fBof
 \fBRIALTO_STATUS\fR
 \fBoff\fR: no line with a clock while something runs, no window title.
 .TP
+\fBRIALTO_NOTIFY\fR
+How a terminal client sends word of a long eval's end: \fBosc9\fR, \fBosc777\fR, \fBbell\fR, \fBnotify\-send\fR, or \fBoff\fR. Otherwise by the terminal where it is known to
+pass it on, else by the desktop where there is one.
+.TP
+\fBRIALTO_ON_DONE_AFTER\fR
+What is a long eval, in seconds, as \fB\-\-on\-done\-after\fR.
+.TP
 \fBNO_COLOR\fR
 No colours.
 .SH FILES

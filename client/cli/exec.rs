@@ -2,6 +2,7 @@
 //! code. What differs: it runs at most once, and it goes on if this program is killed.
 
 use crate::args::{ExecArgs, PlaceArgs};
+use crate::done::{Done, Finished};
 use crate::exit::{self, Failure};
 use crate::local::Place;
 use crate::render::Screen;
@@ -51,7 +52,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
         }
     };
     let mut session = place.open(open, "exec", start)?;
-    reach::first(&mut session).await?;
+    let connected = reach::first(&mut session).await?;
     if args.eval_id.is_some() {
         // What ran under this id is shown to whoever means the same code, and to nobody else: refused comes first.
         session.request(submit(eval, &source)).await?;
@@ -61,7 +62,16 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     let mut follow = Follow::new(&args, stdin_is_code);
     let mut run = session.eval(code, options)?;
     let outcome = follow.until_it_ends(&mut run).await;
+    let n = run.number().unwrap_or(0);
     session.leave().await;
+    if let Some((how, took)) = follow.took {
+        let greeted = &connected.greeted;
+        let name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
+        let mut done = Done::for_a_script(&args.done);
+        let (_, said) = done.ended(&Finished { session: &name, at: place.at(), n, outcome: how, took });
+        said.iter().for_each(|text| paint::complain(text));
+        done.finish(paint::complain).await;
+    }
     outcome
 }
 
@@ -161,6 +171,9 @@ struct Follow {
     timeout: Option<Duration>,
     timed_out: bool,
     interrupts: u32,
+    /// When it started, and how it ended and how long it took. Microseconds of its supervisor's clock.
+    started_us: u64,
+    took: Option<(Outcome, Duration)>,
 }
 
 impl Follow {
@@ -175,6 +188,8 @@ impl Follow {
             timeout: args.timeout,
             timed_out: false,
             interrupts: 0,
+            started_us: 0,
+            took: None,
         }
     }
 
@@ -258,7 +273,12 @@ impl Follow {
         }
         match &record.event {
             Event::Asked(asked) => self.asked(run, asked)?,
-            Event::Ended(_) => self.reading = None,
+            Event::Accepted(_) | Event::Started(_) => self.started_us = record.at.mono_us,
+            Event::Ended(ended) => {
+                self.reading = None;
+                let took = record.at.mono_us.saturating_sub(self.started_us);
+                self.took = Some((ended.outcome, Duration::from_micros(took)));
+            }
             _ => {}
         }
         if self.json {

@@ -6,6 +6,7 @@ mod args;
 mod attach;
 mod completions;
 mod doctor;
+mod done;
 mod exec;
 mod exit;
 mod export;
@@ -62,8 +63,10 @@ fn main() -> ExitCode {
         Err(e) => return exit::usage(&e),
     };
     // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
-    let args::ReplArgs { session, kernel, new, python, observe, life: _, edit_mode: _ } = &args.repl;
-    if args.command.is_some() && (session.is_some() || kernel.is_some() || *new || python.is_some() || *observe) {
+    let args::ReplArgs { session, kernel, new, python, observe, life: _, edit_mode: _, done } = &args.repl;
+    if args.command.is_some()
+        && (session.is_some() || kernel.is_some() || *new || python.is_some() || *observe || done.on_done.is_some())
+    {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
         return exit::code(Err(Failure::usage(text)));
     }

@@ -11,7 +11,7 @@ mod target;
 pub(crate) use inputs::{Input, Inputs};
 pub(crate) use plan::{Plan, Skips, Which};
 pub(crate) use progress::Progress;
-pub(crate) use shown::Shown;
+pub(crate) use shown::{Shown, word};
 pub(crate) use target::Target;
 
 use crate::args::{PlaceArgs, ReplayArgs};

@@ -7,6 +7,7 @@ mod commands;
 mod common;
 mod completing;
 mod daemon;
+mod done;
 mod editing;
 mod ends;
 mod exec;

@@ -4,11 +4,13 @@ use super::link::{Reached, welcome_back};
 use super::missed::Missed;
 use super::screen::Busy;
 use super::{Awaited, Doing, Next, Repl};
+use crate::done::Finished;
 use crate::exit::{self, Failure};
 use rialto_client::protocol::event::{EndOfLife, Ended, Event, LifeEnded, Output};
 use rialto_client::protocol::{EvalId, Message, Outcome, Record, Seq};
 use rialto_client::{Answer, Connected, Incoming, Ticket};
-use std::time::Instant;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 /// Output of our eval that waits while the person is asked something. Bytes.
 const HELD: usize = 256 * 1024;
@@ -124,6 +126,9 @@ impl Repl {
         let took = if let Event::Ended(ended) = &record.event { self.evals.took(ended.n, at) } else { None };
         let was_waiting = if let Event::Ended(ended) = &record.event { self.evals.is_waiting(ended.n) } else { false };
         self.evals.follow(&record);
+        if let (Event::Ended(ended), Some(took)) = (&record.event, took) {
+            self.is_done(ended, took);
+        }
         match record.event {
             Event::Accepted(a) => {
                 let author = a.by.as_ref().filter(|by| by.client != Some(self.me)).map(super::commands::named);
@@ -157,6 +162,22 @@ impl Repl {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What follows a long eval, whoever ran it.
+    fn is_done(&mut self, ended: &Ended, took: Duration) {
+        let (session, at) = (self.name.clone(), self.place.at());
+        let finished = Finished { session: &session, at, n: ended.n, outcome: ended.outcome, took };
+        let (sequence, said) = self.done.ended(&finished);
+        if let Some(sequence) = sequence {
+            // After what the program wrote, which may end within a sequence of its own.
+            let _ = self.screen.flush();
+            let mut out = std::io::stdout().lock();
+            let _ = out.write_all(sequence.as_bytes()).and_then(|()| out.flush());
+        }
+        if let Some(said) = said {
+            self.talk(&said);
+        }
     }
 
     fn started(&mut self, n: u64) {

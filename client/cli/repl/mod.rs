@@ -38,7 +38,8 @@ mod screen;
 mod signals;
 mod unfinished;
 
-use crate::args::{PlaceArgs, ReplArgs};
+use crate::args::{DoneArgs, PlaceArgs, ReplArgs};
+use crate::done::{Done, Way};
 use crate::exit::Failure;
 use crate::local::Place;
 use crate::target;
@@ -76,7 +77,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
         open.create = open.create.filter(|_| place.home().is_none());
     }
-    open_in_terminal(&place, open, "terminal", args.edit_mode).await
+    open_in_terminal(&place, open, "terminal", args.edit_mode, &args.done).await
 }
 
 /// The session is deleted: nobody comes back to it.
@@ -86,12 +87,19 @@ pub(crate) fn forget(home: &Home, session: &SessionId) {
 }
 
 /// A session in the terminal, wherever it came from.
-pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mode: Option<Mode>) -> Result<u8, Failure> {
+pub(crate) async fn open_in_terminal(
+    place: &Place,
+    open: Open,
+    label: &str,
+    mode: Option<Mode>,
+    done: &DoneArgs,
+) -> Result<u8, Failure> {
     // Before the editor starts: it takes signals over while it reads, and gives back what it found.
     let mut signals = Signals::new()?;
     let me = rialto_client::client_id()?;
     let handle = greet::handle(place, open, label, me);
     let mut repl = Repl::new(handle, place.clone(), label, mode)?;
+    repl.done = Done::for_a_terminal(done);
     let before = repl.keyboard.before();
     if let Err(why) = signals.stopping(&before, Box::pin(repl.greet())).await {
         repl.leave_notes();
@@ -99,10 +107,11 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, label: &str, mod
     }
     let outcome = repl.go(signals).await;
     repl.leave_terminal();
-    let Repl { session, keyboard, .. } = repl;
+    let Repl { session, keyboard, done, .. } = repl;
     // The editor puts the terminal back as it was, while a link that is slow says goodbye.
     drop(keyboard);
     session.leave().await;
+    done.leave(crate::paint::talk).await;
     outcome
 }
 
@@ -194,6 +203,8 @@ struct Repl {
     mode: Option<Mode>,
     /// What is asked once more, and when.
     ask_again: Option<(Instant, Judging)>,
+    /// What follows a long eval.
+    done: Done,
 }
 
 /// Output that cannot be shown now. When full, the oldest goes, counted.
@@ -246,6 +257,7 @@ impl Repl {
             ended: false,
             mode,
             ask_again: None,
+            done: Done::new(None, Duration::MAX, Way::Off),
         })
     }
 
@@ -289,6 +301,10 @@ impl Repl {
                 () = signals::at(timer) => {
                     self.tick()?;
                     ticked = Some(Instant::now());
+                    Next::On
+                }
+                text = self.done.next() => {
+                    self.talk(&text);
                     Next::On
                 }
                 incoming = self.session.next(), if !self.ended => self.incoming(incoming)?,
