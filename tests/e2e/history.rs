@@ -101,12 +101,18 @@ fn terminals_learn_from_one_another_and_some_things_from_nobody() {
     a.type_line("shared = 1");
     a.shows(&[">>> shared = 1", ">>>"]);
     b.wait_for("shared = 1");
-    // What others add is there at the next prompt.
-    b.type_line("");
+    // What others add is there when it is looked for, at the prompt that stands there already.
     b.keys(&["Up"]);
     b.shows(&[">>> shared = 1"]);
     b.keys(&["Up"]);
     b.shows(&[">>> name = input('who? ')"]);
+    a.type_line("shared = 2");
+    a.shows(&[">>> shared = 2", ">>>"]);
+    b.wait_for("shared = 2");
+    b.keys(&["C-c", "C-r"]);
+    b.type_text("red");
+    b.shows(&["(reverse-i-search)`red': shared = 2"]);
+    b.keys(&["C-c"]);
     let found = world.sh("grep -l -e 'with a space' -e \"nobody's\" \"$RIALTO_STATE_DIR\"/history*").exits(1);
     assert_eq!(found.out(), "");
 }
@@ -134,4 +140,20 @@ fn the_history_of_before_is_taken_over() {
     let t = prompt(&world);
     t.keys(&["Up"]);
     t.shows(&[">>> if x:", "...     y = 7"]);
+}
+
+#[test]
+fn commands_are_there_for_who_begins_with_a_colon() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.type_line("6 * 7");
+    t.shows(&["42", ">>>"]);
+    t.type_line(":nothing");
+    t.shows(&[":nothing is no command; :help lists them", ">>>"]);
+    t.keys(&["Up"]);
+    t.shows(&[">>> 6 * 7"]);
+    t.keys(&["Down"]);
+    t.type_text(":");
+    t.keys(&["Up"]);
+    t.shows(&[":nothing is no command; :help lists them", ">>> :nothing"]);
 }

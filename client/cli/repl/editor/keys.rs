@@ -4,7 +4,7 @@ use super::asks::asks_about;
 use super::assist::STEP;
 use super::marks;
 use super::outdent::outdented;
-use super::recall::Shared;
+use super::recall::{Shared, without_history};
 use super::state::{Left, State};
 use super::suspend::Before;
 use super::{above::Above, ask::Asker, render};
@@ -34,6 +34,8 @@ enum Key {
     Newline,
     Up,
     Down,
+    /// Goes back in the history whatever stands there.
+    Older,
     Left,
     Right,
     Home,
@@ -65,6 +67,8 @@ const BINDINGS: &[(KeyEvent, Key)] = &[
     (KeyEvent(KeyCode::Char('O'), Modifiers::CTRL), Key::Newline),
     (KeyEvent(KeyCode::Up, Modifiers::NONE), Key::Up),
     (KeyEvent(KeyCode::Down, Modifiers::NONE), Key::Down),
+    (KeyEvent(KeyCode::Char('R'), Modifiers::CTRL), Key::Older),
+    (KeyEvent(KeyCode::Char('P'), Modifiers::CTRL), Key::Older),
     (KeyEvent(KeyCode::Left, Modifiers::NONE), Key::Left),
     (KeyEvent(KeyCode::Char('B'), Modifiers::CTRL), Key::Left),
     (KeyEvent(KeyCode::Right, Modifiers::NONE), Key::Right),
@@ -136,6 +140,10 @@ impl Keys {
             }
             Key::Up => self.up(line, pos),
             Key::Down => self.down(line, pos),
+            Key::Older => {
+                self.catch_up(line);
+                None
+            }
             Key::Left => left(line, pos).map(Cmd::Move),
             Key::Right if ctx.has_hint() && pos == line.len() => Some(Cmd::CompleteHint),
             Key::Right => right(line, pos).map(Cmd::Move),
@@ -216,6 +224,9 @@ impl Keys {
     /// Up a line; on the first one back in the history: to what begins like the line, where something is typed.
     fn up(&self, line: &str, pos: usize) -> Option<Cmd> {
         let before = line.get(..pos)?;
+        if !before.contains('\n') {
+            self.catch_up(line);
+        }
         let mut history = self.history.lock();
         let text = marks::take(line);
         if before.contains('\n') || before.trim().is_empty() || text == history.recalled {
@@ -225,6 +236,17 @@ impl Keys {
             history.found.clone_from(&text);
         }
         Some(Cmd::HistorySearchBackward)
+    }
+
+    /// What other terminals have added since, for somebody who begins to look for it.
+    fn catch_up(&self, line: &str) {
+        let mut history = self.history.lock();
+        if self.state.searching.load(SeqCst) || history.walks(&marks::take(line)) {
+            return;
+        }
+        if let Err(e) = history.catch_up() {
+            self.above.show(&without_history(&e));
+        }
     }
 
     fn down(&self, line: &str, pos: usize) -> Option<Cmd> {

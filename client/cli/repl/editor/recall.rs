@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Entries held in memory.
 const HELD: usize = 5_000;
+/// What the library takes for the number of entries. It keeps its place as a number while entries of other terminals come, so
+/// they are numbered from the newest: this is the line that is being typed, one less the newest entry.
+const END: usize = usize::MAX / 2;
 
 /// What is remembered, and where.
 #[derive(Default)]
@@ -34,6 +37,11 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, Recall> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is said once where it cannot be kept.
+pub(super) fn without_history(e: &std::io::Error) -> String {
+    format!("the history cannot be kept ({e}); this terminal remembers its own entries only")
 }
 
 impl Recall {
@@ -96,27 +104,43 @@ impl Recall {
         self.entries.iter().rev().find(longer).and_then(|entry| entry.get(begin.len()..))
     }
 
+    /// The nearest entry that fits, from one that the library numbers so, and where it fits.
     fn nearest(&self, start: usize, dir: SearchDirection, fits: impl Fn(&str) -> Option<usize>) -> Option<(usize, usize)> {
         let fit = |i: usize| self.entries.get(i).and_then(|entry| fits(entry)).map(|at| (i, at));
+        let count = self.entries.len();
+        // None: older than the oldest.
+        let start = count.checked_sub(END.saturating_sub(start));
         match dir {
-            SearchDirection::Reverse => (0..=start.min(self.entries.len().checked_sub(1)?)).rev().find_map(fit),
-            SearchDirection::Forward => (start..self.entries.len()).find_map(fit),
+            SearchDirection::Reverse => (0..=start?.min(count.checked_sub(1)?)).rev().find_map(fit),
+            SearchDirection::Forward => (start.unwrap_or(0)..count).find_map(fit),
         }
     }
 
-    fn result(&self, idx: usize, at: usize) -> Option<SearchResult<'static>> {
-        let entry = self.entries.get(idx)?;
+    fn result(&self, i: usize, at: usize) -> Option<SearchResult<'static>> {
+        let entry = self.entries.get(i)?;
         let pos = self.marks.put(entry.get(..at)?).len();
+        let idx = END - (self.entries.len() - i);
         Some(SearchResult { entry: Cow::Owned(self.marks.put(entry)), idx, pos })
+    }
+
+    /// Whether somebody walks through the entries, and stands on this one.
+    pub(super) fn walks(&self, text: &str) -> bool {
+        !text.is_empty() && (text == self.recalled || text == self.found)
     }
 }
 
 impl History for Shared {
-    fn get(&self, index: usize, _: SearchDirection) -> Result<Option<SearchResult<'_>>> {
+    fn get(&self, index: usize, dir: SearchDirection) -> Result<Option<SearchResult<'_>>> {
         let mut recall = self.lock();
-        let found = recall.result(index, 0);
-        recall.recalled = recall.entries.get(index).cloned().unwrap_or_default();
-        Ok(found)
+        // Commands are ours, and not what somebody works on: they come to who begins with a colon.
+        let near = recall.nearest(index, dir, |entry| (!entry.starts_with(':')).then_some(0));
+        let Some((i, _)) = near else {
+            // Newer than all of them is what was typed.
+            let newest = SearchResult { entry: Cow::Borrowed(""), idx: END, pos: 0 };
+            return Ok((dir == SearchDirection::Forward).then_some(newest));
+        };
+        recall.recalled = recall.entries.get(i).cloned().unwrap_or_default();
+        Ok(recall.result(i, 0))
     }
 
     fn search(&self, term: &str, start: usize, dir: SearchDirection) -> Result<Option<SearchResult<'_>>> {
@@ -140,8 +164,8 @@ impl History for Shared {
         } else if dir == SearchDirection::Forward {
             // After the newest comes what was typed.
             recall.found.clone_from(&term);
-            let (idx, pos) = (recall.entries.len(), held.len());
-            return Ok(Some(SearchResult { entry: Cow::Owned(held.to_owned()), idx, pos }));
+            let pos = held.len();
+            return Ok(Some(SearchResult { entry: Cow::Owned(held.to_owned()), idx: END, pos }));
         }
         Ok(found)
     }
@@ -155,11 +179,11 @@ impl History for Shared {
     }
 
     fn len(&self) -> usize {
-        self.lock().entries.len()
+        END
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.lock().entries.is_empty()
     }
 
     // Kept by `remember`, which knows more than the library does.
@@ -206,19 +230,34 @@ mod tests {
     #[test]
     fn the_beginning_finds_older_and_newer_entries_and_then_what_was_typed() {
         let history = shared(&["import a", "x", "import b", "import b", "y"]);
-        let entry = |found: Result<Option<SearchResult<'_>>>| found.unwrap().map(|r| (r.entry.into_owned(), r.idx));
-        let back = |at| entry(history.starts_with("imp", at, SearchDirection::Reverse));
-        assert_eq!(back(3), Some(("import b".to_owned(), 2)));
-        assert_eq!(back(1), Some(("import a".to_owned(), 0)));
-        let on = |at| entry(history.starts_with("imp", at, SearchDirection::Forward));
-        assert_eq!(on(1), Some(("import b".to_owned(), 2)));
-        assert_eq!(on(3), Some(("imp".to_owned(), 4)));
+        let entry = |found: Result<Option<SearchResult<'_>>>| found.unwrap().map(|r| (r.entry.into_owned(), END - r.idx));
+        let back = |at| entry(history.starts_with("imp", END - at, SearchDirection::Reverse));
+        assert_eq!(back(1), Some(("import b".to_owned(), 2)));
+        assert_eq!(back(3), Some(("import a".to_owned(), 4)));
+        let on = |at| entry(history.starts_with("imp", END - at, SearchDirection::Forward));
+        assert_eq!(on(3), Some(("import b".to_owned(), 2)));
+        assert_eq!(on(1), Some(("imp".to_owned(), 0)));
+        assert_eq!(on(50), Some(("import a".to_owned(), 4)));
+    }
+
+    #[test]
+    fn commands_are_found_by_who_begins_with_a_colon() {
+        let history = shared(&["a", ":tail", "b", ":who"]);
+        let entry = |found: Result<Option<SearchResult<'_>>>| found.unwrap().map(|r| (r.entry.into_owned(), END - r.idx));
+        let get = |at, dir| entry(history.get(END - at, dir));
+        assert_eq!(get(1, SearchDirection::Reverse), Some(("b".to_owned(), 2)));
+        assert_eq!(get(3, SearchDirection::Reverse), Some(("a".to_owned(), 4)));
+        assert_eq!(get(5, SearchDirection::Reverse), None);
+        assert_eq!(get(3, SearchDirection::Forward), Some(("b".to_owned(), 2)));
+        assert_eq!(get(1, SearchDirection::Forward), Some((String::new(), 0)));
+        assert_eq!(entry(history.starts_with(":", END - 1, SearchDirection::Reverse)), Some((":who".to_owned(), 1)));
+        assert_eq!(entry(history.search("tai", END - 1, SearchDirection::Reverse)), Some((":tail".to_owned(), 3)));
     }
 
     #[test]
     fn entries_of_many_lines_keep_in_step() {
         let history = shared(&["def f():\n    return 1"]);
-        let found = history.search("return", 0, SearchDirection::Reverse).unwrap().unwrap();
+        let found = history.search("return", END - 1, SearchDirection::Reverse).unwrap().unwrap();
         assert_eq!(marks::take(&found.entry), "def f():\n    return 1");
         assert!(found.entry.get(found.pos..).unwrap().starts_with("return"));
         assert_eq!(history.lock().suggestion("def"), Some(" f():\n    return 1"));

@@ -9,7 +9,7 @@ use super::keys::{self, Keys};
 use super::marks::{self, Marks};
 use super::plain::Plain;
 use super::prompt::{Face, Looks, continuation};
-use super::recall::Shared;
+use super::recall::{Shared, without_history};
 use super::state::{Left, State};
 use super::suspend::Before;
 use super::{About, Kind, Mode, Read, Request, Typed, can_edit, external, history_file, keypress, paste, resize, suspend};
@@ -114,7 +114,7 @@ impl Thread {
     }
 
     fn without_history(&self, e: &std::io::Error) {
-        self.above.show(&format!("the history cannot be kept ({e}); this terminal remembers its own entries only"));
+        self.above.show(&without_history(e));
     }
 
     /// An entry is in the history before anybody else hears of it. One that begins with a space is in none.
