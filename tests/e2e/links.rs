@@ -88,7 +88,7 @@ fn a_question_that_somebody_else_answered_meanwhile_goes() {
     let said = world.run_with(&["rpc", "work"], reply).exits(0);
     assert!(said.out().contains("carried"), "{said}");
     let (daemon, _) = serve(&world);
-    t.wait_for("answered by uid:");
+    t.wait_for("answered by you/");
     t.shows(&[">>>"]);
     t.type_line("name");
     t.shows(&["'Bob'", ">>>"]);
@@ -159,7 +159,7 @@ fn a_question_of_one_key_stays_whole_whatever_comes() {
     let t = prompt(&world, &at);
     t.type_line("import time");
     t.shows(&[">>> import time", ">>>"]);
-    t.type_line("while True:\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('no')\n");
+    t.type_line("while True:\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('n' + 'o')\n");
     t.keys(&["Escape", "Enter"]);
     until("it to run", || (world.ls(false)[0]["status"]["state"] == "running").then_some(()));
     t.keys(&["C-c"]);

@@ -11,6 +11,9 @@ use std::sync::{Mutex, PoisonError};
 /// The rest of a key that sends more than one byte comes within this. Milliseconds.
 const REST_OF_KEY: u8 = 30;
 
+/// No key sends more bytes.
+const LONGEST_KEY: usize = 16;
+
 /// The question that stands on the screen, by its lines. Whoever shows something meanwhile shows it above that.
 #[derive(Debug, Default)]
 pub(super) struct Standing(Mutex<Option<String>>);
@@ -51,9 +54,8 @@ fn erased(question: &str) -> String {
 pub(super) fn ask(question: &str, choices: &str, wake: &PipeReader, state: &State) -> Typed {
     // In lines of its own making: of those that a terminal makes nobody knows where they begin.
     let columns = super::columns();
-    let asked = question.trim_end();
-    state.standing.put(textwrap::fill(asked, columns.saturating_sub(3).max(8)) + " ");
-    let typed = read(choices, wake, state).unwrap_or_else(|e| Typed::Failed(e.to_string()));
+    let asked = textwrap::fill(question.trim_end(), columns.saturating_sub(3).max(8)) + " ";
+    let typed = read(asked, choices, wake, state).unwrap_or_else(|e| Typed::Failed(e.to_string()));
     state.standing.end(match &typed {
         Typed::Key(key) => Some(key.to_string()),
         Typed::Cancelled => None,
@@ -68,7 +70,7 @@ fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn read(choices: &str, wake: &PipeReader, state: &State) -> std::io::Result<Typed> {
+fn read(asked: String, choices: &str, wake: &PipeReader, state: &State) -> std::io::Result<Typed> {
     let keyboard = stdin();
     let fd = keyboard.as_fd();
     let before = tcgetattr(fd)?;
@@ -81,6 +83,8 @@ fn read(choices: &str, wake: &PipeReader, state: &State) -> std::io::Result<Type
     }
     tcsetattr(fd, SetArg::TCSADRAIN, &raw)?;
     let _ = tcflush(fd, FlushArg::TCIFLUSH);
+    // Only now: whoever sees it may answer it.
+    state.standing.put(asked);
     let typed = wait(fd, choices, wake, state);
     tcsetattr(fd, SetArg::TCSADRAIN, &before)?;
     typed
@@ -129,13 +133,25 @@ fn wait(fd: BorrowedFd<'_>, choices: &str, wake: &PipeReader, state: &State) -> 
     }
 }
 
-/// Takes the rest of a key that is more than one byte. False where there is none.
+/// Takes the rest of a key that is more than one byte, and no byte of the next one. False where there is none.
 fn more(fd: BorrowedFd<'_>) -> std::io::Result<bool> {
-    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-    if !matches!(poll(&mut fds, REST_OF_KEY), Ok(1..)) {
-        return Ok(false);
+    let mut rest = 0;
+    loop {
+        let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+        if rest >= LONGEST_KEY || !matches!(poll(&mut fds, REST_OF_KEY), Ok(1..)) {
+            return Ok(rest > 0);
+        }
+        let mut byte = [0; 1];
+        if nix::unistd::read(fd, &mut byte)? == 0 {
+            return Ok(rest > 0);
+        }
+        rest += 1;
+        // A letter or `~` ends it, unless it is the one that says that more comes.
+        let [byte] = byte;
+        if matches!(byte, 0x40..=0x7e) && !(rest == 1 && matches!(byte, b'[' | b'O')) {
+            return Ok(true);
+        }
     }
-    Ok(nix::unistd::read(fd, &mut [0; 32])? > 0)
 }
 
 /// The choice of this key.
