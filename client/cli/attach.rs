@@ -10,7 +10,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failu
         return observe(place, &args.session).await;
     }
     let place = Place::of(place)?;
-    repl::open_in_terminal(&place, target::existing(&args.session), "terminal", None, &args.done).await
+    repl::open_in_terminal(&place, target::existing(&args.session), None, &args.done).await
 }
 
 /// Shows what happens and reads nothing: who watches has nothing to type.

@@ -210,6 +210,7 @@ fn what_would_be_lost_is_named_before_it_is() {
         let code = format!("import time; print('{word}', flush=True); time.sleep(600)");
         let other = world.start(&["exec", "-s", "work", "-c", &code]);
         other.wait_for_out(word);
+        t.wait_for(&format!("print('{word}', flush=True)"));
         other
     };
     let other = begin("busy");
@@ -250,5 +251,21 @@ fn a_script_is_not_asked_and_loses_nothing() {
     assert!(said.out().contains("nothing was ended; :restart! does it all the same"), "{said}");
     assert!(said.out().contains("nothing was ended; :quit!! does it all the same"), "{said}");
     world.run_with(&["work"], ":quit!!\n").exits(0);
+    other.end().exits(70);
+}
+
+#[test]
+fn code_that_goes_on_after_an_interrupt_is_said_and_can_be_ended() {
+    let world = World::new();
+    let t = prompt(&world);
+    let code =
+        "import time\nprint('busy', flush=True)\nwhile True:\n    try: time.sleep(600)\n    except KeyboardInterrupt: pass\n";
+    let other = world.start(&["exec", "-s", "work", "-c", code]);
+    other.wait_for_out("busy");
+    t.type_line(":interrupt");
+    t.wait_for("#1 goes on 3 s after the interrupt, which was delivered: its code catches it");
+    t.wait_for(":interrupt! 1 ends the kernel with it");
+    t.type_line(":interrupt! 1");
+    t.wait_for("the kernel was ended by force: what earlier evals made is gone");
     other.end().exits(70);
 }

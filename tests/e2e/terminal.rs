@@ -34,7 +34,7 @@ fn coming_back_shows_what_was_printed_meanwhile() {
     t.shows(&["$"]);
     world.run(&["exec", "-s", "work", "-c", "print('while you were away'); 6*7"]).ok();
     t.type_line("clear; rialto work");
-    t.wait_for("since you last looked: 1 eval by uid:");
+    t.wait_for("since you last looked: 1 eval by you/exec");
     t.wait_for("▸ print('while you were away'); 6*7");
     t.shows(&["while you were away", "42", ">>>"]);
     assert!(!t.screen().contains("seen before"), "{}", t.screen());
@@ -112,7 +112,7 @@ fn two_terminals_see_each_other() {
     let a = Terminal::open(&world, "rialto work");
     a.shows(&[">>>"]);
     let b = Terminal::open(&world, "rialto work");
-    b.wait_for("resumed session work, 0 evals so far; also attached: uid:");
+    b.wait_for("resumed session work, 0 evals so far; also attached: you/terminal@");
     b.shows(&[">>>"]);
     // What is being typed stays where it is.
     a.type_text("half a li");
@@ -123,14 +123,65 @@ fn two_terminals_see_each_other() {
     a.shows(&["10", ">>>"]);
     a.type_line("x");
     a.shows(&["5", ">>>"]);
-    b.wait_for("/terminal ▸ x");
+    let tty = |t: &Terminal<'_>| t.tmux(&["display-message", "-p", "#{pane_tty}"]).trim().trim_start_matches("/dev/").to_owned();
+    b.wait_for(&format!("you/terminal@{} ▸ x", tty(&a)));
     b.shows(&["5", ">>>"]);
     a.type_line(":who");
-    a.wait_for("terminal (you)");
+    a.wait_for(&format!("  you/terminal@{} (this terminal)\n", tty(&a)));
+    a.wait_for(&format!("  you/terminal@{}\n", tty(&b)));
     // One ends it: the other is told.
     a.type_line(":quit!");
     a.shows(&["ended work", "$"]);
     b.shows(&["the session has ended; rialto logs shows what happened in it", "$"]);
+}
+
+#[test]
+fn what_runs_on_can_be_stopped_after_coming_back() {
+    let world = World::new();
+    let t = Terminal::open(&world, "rialto work");
+    t.shows(&[">>>"]);
+    t.type_line("import time; print('be' + 'gun'); time.sleep(600)");
+    t.shows(&["begun"]);
+    t.keys(&["C-\\"]);
+    t.shows(&["$"]);
+    t.type_line("clear; rialto work");
+    t.wait_for("#1 by you/terminal@");
+    t.wait_for("; Ctrl-C at an empty prompt, or");
+    t.shows(&[">>>"]);
+    // What is typed is cleared, and nothing else happens.
+    t.type_text("half a line");
+    t.shows(&[">>> half a line"]);
+    t.keys(&["C-c"]);
+    t.shows(&[">>>"]);
+    assert!(!t.screen().contains("of yours runs"), "{}", t.screen());
+    // Two in a row, and no sooner: on a busy machine the second may come late, which is one more first.
+    let said = |t: &Terminal<'_>| {
+        (t.screen().matches("#1 of yours runs; Ctrl-C once more stops it").count(), t.screen().contains("#1 was interrupted"))
+    };
+    for presses in 1.. {
+        t.keys(&["C-c"]);
+        let (_, stopped) =
+            crate::common::until("an answer", || Some(said(&t)).filter(|(asked, stopped)| *stopped || *asked >= presses));
+        assert!(presses > 1 || !stopped, "one is not enough: {}", t.screen());
+        if stopped {
+            break;
+        }
+        t.shows(&[">>>"]);
+        if said(&t).0 == presses {
+            t.keys(&["C-c"]);
+            let answered = |(asked, stopped): &(usize, bool)| *stopped || *asked > presses;
+            if crate::common::until("its end", || Some(said(&t)).filter(answered)).1 {
+                break;
+            }
+        }
+    }
+    // Its end is told, and what became of the interrupt; nothing is left to stop.
+    crate::common::until("all of it", || {
+        let screen = t.screen();
+        (screen.matches("#1 was interrupted").count() == 2 && screen.contains("KeyboardInterrupt")).then_some(())
+    });
+    t.type_line("6*7");
+    t.shows(&["42", ">>>"]);
 }
 
 #[test]

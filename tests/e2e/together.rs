@@ -20,7 +20,7 @@ fn what_others_do_stands_above_the_prompt_with_their_name() {
     b.shows(&["..."]);
     b.type_line("");
     b.shows(&[">>>"]);
-    a.wait_for("/terminal ▸ def double(n): … (+1 line)");
+    a.wait_for("▸ def double(n): … (+1 line)");
     b.type_line("print('from b'); 1 / 0");
     b.shows(&["ZeroDivisionError: division by zero", ">>>"]);
     a.wait_for("from b");
@@ -39,7 +39,7 @@ fn only_who_is_asked_is_asked() {
     let (a, b) = (prompt(&world, "rialto work"), prompt(&world, "rialto work"));
     b.type_line("name = input('who? ')");
     b.shows(&["who?"]);
-    a.wait_for("#1 is waiting for input by uid:");
+    a.wait_for("#1 is waiting for input by you/terminal@");
     a.shows(&[">>>"]);
     b.type_line("Ann");
     b.shows(&[">>>"]);
@@ -74,8 +74,8 @@ fn coming_back_is_one_line_and_the_end_of_it() {
     let busy = world.start(&["exec", "-s", "work", "-c", "import time; print('busy', flush=True); time.sleep(600)"]);
     busy.wait_for_out("busy");
     t.type_line("clear; rialto work");
-    t.wait_for("since you last looked: 3 evals by uid:");
-    t.wait_for("1 error; #4 by uid:");
+    t.wait_for("since you last looked: 3 evals by you/exec");
+    t.wait_for("1 error; #4 by you/exec");
     t.wait_for("(:replay shows all)");
     t.shows(&["busy", ">>>"]);
     let screen = t.screen();
@@ -97,7 +97,7 @@ fn a_session_never_seen_is_told_in_short_too() {
     let world = World::new();
     world.session("work", "for i in range(1000): print('line', i)");
     let t = prompt(&world, "rialto work");
-    t.wait_for("so far: 1 eval by uid:");
+    t.wait_for("so far: 1 eval by you/exec");
     t.wait_for("1,000 lines of output");
     t.shows(&["line 999", ">>>"]);
     assert!(!t.screen().contains("line 900\n"), "{}", t.screen());

@@ -53,6 +53,7 @@ impl Repl {
     /// What runs and what waits, in words; nothing where nothing does.
     async fn at_stake(&mut self) -> Result<Option<String>, Failure> {
         let status = stoppable(async { Ok(self.session.status().await?) }).await?;
+        self.who_runs(&status).await?;
         let runs = status.running.map(|n| {
             let line = self.evals.headline(n).unwrap_or_else(|| format!("#{n}"));
             format!("{line}: has run for {}", seconds(Duration::from_millis(status.running_ms.unwrap_or(0))))

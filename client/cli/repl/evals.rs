@@ -92,6 +92,10 @@ impl Evals {
         self.known.iter().rev().find(|(_, known)| known.eval == eval).map(|(n, _)| *n)
     }
 
+    pub(super) fn id_of(&self, n: EvalNumber) -> Option<EvalId> {
+        self.known.get(&n).map(|known| known.eval)
+    }
+
     /// The number of the eval this terminal waits for, once it has one.
     pub(super) fn our_number(&self) -> Option<EvalNumber> {
         self.number_of(self.ours?)

@@ -5,10 +5,12 @@ use super::editor::About;
 use super::kept::{self, Shared, Whose};
 use super::link::{Link, Reached, seconds};
 use super::missed::Missed;
+use super::names::is_you;
 use super::unfinished::Unfinished;
 use super::{Repl, resume};
 use crate::exit::Failure;
 use crate::local::Place;
+use crate::logs::Item;
 use crate::{reach, target};
 use rialto_bridge::home::Home;
 use rialto_client::protocol::event::{EndOfLife, Event};
@@ -124,6 +126,7 @@ impl Repl {
             return Ok(());
         }
         let mut missed = self.catch_up(&connected).await?;
+        self.who_runs(&status).await?;
         self.say_what_happened(&status, &mut missed)?;
         self.sends_what_was_not_sent(&status);
         Ok(())
@@ -164,7 +167,7 @@ impl Repl {
             .clients
             .iter()
             .filter(|who| who.client != Some(self.me) && who.label != super::replay::LABEL)
-            .map(super::commands::named)
+            .map(|who| self.named(who))
             .collect();
         let kernel = status.info.as_ref().map_or_else(|| status.kernel.clone(), |i| format!("{} {}", i.language, i.version));
         let how = if self.place.made() || status.evals == 0 && self.place.home().is_none() {
@@ -207,7 +210,7 @@ impl Repl {
             match incoming {
                 Incoming::Event(record) => {
                     if let Event::Accepted(a) = &record.event {
-                        self.evals.accepted(a, record.at, Some(a.by.as_ref().map_or_else(String::new, super::commands::named)));
+                        self.evals.accepted(a, record.at, Some(a.by.as_ref().map_or_else(String::new, |by| self.named(by))));
                     }
                     self.evals.follow(&record);
                     match &record.event {
@@ -235,13 +238,38 @@ impl Repl {
         Ok(missed)
     }
 
+    /// What runs may have been sent before anything that this terminal reads: who sent it is looked up.
+    pub(super) async fn who_runs(&mut self, status: &Status) -> Result<(), Failure> {
+        let Some(n) = status.running.filter(|n| self.evals.running() != Some(*n)) else { return Ok(()) };
+        let (_, mut past) = self.past_of(&n.to_string()).await?;
+        while let Some(item) = past.next().await? {
+            let Item::Event(record) = item else { continue };
+            if let Event::Accepted(a) = &record.event {
+                let author = a.by.as_ref().map_or_else(String::new, |by| self.named(by));
+                self.evals.accepted(a, record.at, Some(author));
+            }
+            self.evals.follow(&record);
+            if self.evals.running() == Some(n) {
+                break;
+            }
+        }
+        past.close().await;
+        Ok(())
+    }
+
     fn say_what_happened(&mut self, status: &Status, missed: &mut Missed) -> Result<(), Failure> {
         let since = if self.away.is_some() { "since you last looked" } else { "so far" };
         let running = status.running.map(|n| {
-            let by = missed.author_of(n).map_or_else(String::new, |author| format!(" by {author}"));
+            let author = missed.author_of(n).or_else(|| self.evals.author(n));
+            let by = author.map_or_else(String::new, |author| format!(" by {author}"));
             let waiting = if status.queued > 0 { format!(", {} waiting", status.queued) } else { String::new() };
             let for_ = seconds(Duration::from_millis(status.running_ms.unwrap_or(0)));
-            format!("#{n}{by} has run for {for_}{waiting}")
+            let stop = if self.evals.running() == Some(n) && is_you(self.evals.author(n)) {
+                format!("; Ctrl-C at an empty prompt, or :interrupt {n}, stops it")
+            } else {
+                String::new()
+            };
+            format!("#{n}{by} has run for {for_}{waiting}{stop}")
         });
         let Some(happened) = missed.summary() else {
             if let Some(running) = running {

@@ -131,7 +131,7 @@ impl Repl {
         }
         match record.event {
             Event::Accepted(a) => {
-                let author = a.by.as_ref().filter(|by| by.client != Some(self.me)).map(super::commands::named);
+                let author = a.by.as_ref().filter(|by| by.client != Some(self.me)).map(|by| self.named(by));
                 self.evals.accepted(&a, at, author);
                 if a.started { self.started(a.n) } else { self.say_queue() }
             }
@@ -150,7 +150,7 @@ impl Repl {
             }
             Event::Answered(answered) => self.was_answered(&answered),
             Event::Interrupting(e) if self.evals.is_ours(e.n) && e.by.client != Some(self.me) => {
-                self.talk(&format!("#{} is interrupted by {}", e.n, super::commands::named(&e.by)));
+                self.talk(&format!("#{} is interrupted by {}", e.n, self.named(&e.by)));
             }
             Event::Ended(ended) if self.evals.is_ours(ended.n) => self.our_end(&ended, seq)?,
             Event::Ended(ended) => {

@@ -68,7 +68,7 @@ impl Repl {
         self.asked.retain(|asked| asked.ask != answered.ask);
         if self.doing == Doing::Answering(answered.ask) && answered.by.client != Some(self.me) {
             self.drop_read();
-            let by = super::commands::named(&answered.by);
+            let by = self.named(&answered.by);
             self.talk(&format!("answered by {by}"));
         }
     }

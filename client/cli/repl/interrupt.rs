@@ -4,15 +4,22 @@
 
 use super::editor::{Kind, Read, Typed};
 use super::link::seconds;
+use super::names::is_you;
 use super::screen::Busy;
 use super::{Awaited, Doing, Next, Repl};
 use crate::exit::Failure;
 use rialto_client::protocol::message::{Escalate, Interrupt, Verdict};
-use rialto_client::protocol::{EvalId, Message};
-use std::time::Instant;
+use rialto_client::protocol::{EvalId, EvalNumber, Message};
+use std::time::{Duration, Instant};
 
+/// A second Ctrl-C at the prompt within this is meant.
+const ONCE_MORE: Duration = Duration::from_secs(2);
+/// Once more after this long, and an answer after that long, true or not. Milliseconds.
+pub(super) const PLAN: Escalate =
+    Escalate { again_ms: Some(1_500), terminate_ms: None, kill_ms: None, answer_ms: Some(WAIT.as_millis() as u64) };
+pub(super) const WAIT: Duration = Duration::from_secs(3);
 /// By force: its process is asked to end at once, and ended soon after.
-const FORCE: Escalate = Escalate { again_ms: None, terminate_ms: Some(0), kill_ms: Some(1_500), answer_ms: None };
+pub(super) const FORCE: Escalate = Escalate { again_ms: None, terminate_ms: Some(0), kill_ms: Some(1_500), answer_ms: None };
 
 impl Repl {
     /// Ctrl-C as a signal: where nothing is read, or where lines are read plainly and no key is seen.
@@ -48,6 +55,28 @@ impl Repl {
         self.talk("never sent, taken back; Up brings it to the prompt");
         self.doing = Doing::Waiting;
         Ok(true)
+    }
+
+    /// Ctrl-C where nothing is typed: what runs in the session may be this user's own, sent before this terminal came or by
+    /// another one. It is named, and stopped where the person asks once more.
+    pub(super) fn ctrl_c_at_the_prompt(&mut self) -> Result<(), Failure> {
+        let offered = self.offered.take();
+        let Some(n) = self.evals.running().filter(|n| is_you(self.evals.author(*n))) else { return Ok(()) };
+        if offered.is_some_and(|(of, at)| of == n && at.elapsed() < ONCE_MORE) {
+            let Some(eval) = self.evals.id_of(n) else { return Ok(()) };
+            return self.ask_to_stop(eval, n, PLAN);
+        }
+        self.offered = Some((n, Instant::now()));
+        self.talk(&format!("#{n} of yours runs; Ctrl-C once more stops it"));
+        Ok(())
+    }
+
+    /// Interrupts an eval that this terminal does not wait for; what becomes of it is told.
+    pub(super) fn ask_to_stop(&mut self, eval: EvalId, n: EvalNumber, plan: Escalate) -> Result<(), Failure> {
+        let request = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate: Some(plan) };
+        let ticket = self.session.send(Message::Interrupt(request))?;
+        self.awaited.insert(ticket, Awaited::Interrupt(n));
+        Ok(())
     }
 
     /// Interrupts our eval, once.

@@ -1,8 +1,8 @@
 //! What happened while this user did not look: counted, and the last lines of it kept. Pure: events in, words out.
 
-use super::commands::named;
 use super::commands::text::{LastLines, Text};
 use super::headline::headline;
+use super::names::{is_terminal, name_of};
 use crate::paint::{self, paint};
 use rialto_client::protocol::event::{EndOfLife, Event, Who};
 use rialto_client::protocol::{EvalNumber, Outcome, Record};
@@ -100,7 +100,7 @@ impl Missed {
     }
 
     fn author(&self, who: &Who) -> String {
-        if who.principal == self.principal && who.label == "terminal" { "you".to_owned() } else { named(who) }
+        if who.principal == self.principal && is_terminal(&who.label) { "you".to_owned() } else { name_of(who, &self.principal) }
     }
 
     /// Who sent this eval, where that was seen.

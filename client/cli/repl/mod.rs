@@ -14,6 +14,7 @@
 //! | what is said on coming and going? | `greet.rs`, `missed.rs`, `goodbye.rs` |
 //! | the link breaks? | `link.rs` |
 //! | the terminal is killed? | `kept/`, `unfinished.rs` |
+//! | who is who? | `names.rs` |
 //! | what is `:command`? | `commands/` |
 
 mod budget;
@@ -31,6 +32,7 @@ mod interrupt;
 mod kept;
 mod link;
 mod missed;
+mod names;
 mod others;
 mod replay;
 mod resume;
@@ -77,7 +79,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
         open.create = open.create.filter(|_| place.home().is_none());
     }
-    open_in_terminal(&place, open, "terminal", args.edit_mode, &args.done).await
+    open_in_terminal(&place, open, args.edit_mode, &args.done).await
 }
 
 /// The session is deleted: nobody comes back to it.
@@ -87,13 +89,8 @@ pub(crate) fn forget(home: &Home, session: &SessionId) {
 }
 
 /// A session in the terminal, wherever it came from.
-pub(crate) async fn open_in_terminal(
-    place: &Place,
-    open: Open,
-    label: &str,
-    mode: Option<Mode>,
-    done: &DoneArgs,
-) -> Result<u8, Failure> {
+pub(crate) async fn open_in_terminal(place: &Place, open: Open, mode: Option<Mode>, done: &DoneArgs) -> Result<u8, Failure> {
+    let label = &names::label(place.home().is_none());
     // Before the editor starts: it takes signals over while it reads, and gives back what it found.
     let mut signals = Signals::new()?;
     let me = rialto_client::client_id()?;
@@ -201,6 +198,8 @@ struct Repl {
     ended: bool,
     /// The keys that were asked for.
     mode: Option<Mode>,
+    /// Which eval Ctrl-C at the prompt was offered to stop, and when.
+    offered: Option<(EvalNumber, Instant)>,
     /// What is asked once more, and when.
     ask_again: Option<(Instant, Judging)>,
     /// What follows a long eval.
@@ -256,6 +255,7 @@ impl Repl {
             outcome: 0,
             ended: false,
             mode,
+            offered: None,
             ask_again: None,
             done: Done::new(None, Duration::MAX, Way::Off),
         })
@@ -324,6 +324,8 @@ impl Repl {
     async fn typed(&mut self, typed: Typed) -> Result<Next, Failure> {
         match (typed, self.doing) {
             (Typed::Ask(question), _) => self.question(question)?,
+            (Typed::NothingToClear, Doing::Reading) => self.ctrl_c_at_the_prompt()?,
+            (Typed::NothingToClear, _) => {}
             (Typed::Failed(why), _) => return Err(Failure::new(crate::exit::IO, format!("the terminal cannot be read: {why}"))),
             (Typed::Quit, _) => return Ok(Next::Over),
             (Typed::Entry(entry), Doing::Reading) => {

@@ -4,18 +4,17 @@ use super::table::{self, Command, Group};
 
 /// All of them.
 pub(super) fn all() -> String {
-    let usage = |command: &Command| format!(":{} {}", command.name, command.takes);
-    let width = table::ALL.iter().map(|command| usage(command).trim_end().len()).max().unwrap_or(0);
-    let what = table::ALL.iter().map(|command| command.what.chars().count()).max().unwrap_or(0);
+    let listed = || table::ALL.iter().filter(|command| !is_twin(command));
+    let width = listed().map(|command| usage(command).len()).max().unwrap_or(0);
+    let what = listed().map(|command| command.what.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for group in Group::ALL {
         text.push_str(group.title());
         text.push('\n');
-        for command in table::ALL.iter().filter(|command| command.group == group) {
-            let usage = usage(command);
+        for command in listed().filter(|command| command.group == group) {
             // An example that only repeats the name teaches nothing.
             let example = if command.example.trim_start_matches(':') == command.name { "" } else { command.example };
-            let line = format!("  {:width$}  {:what$}  {example}", usage.trim_end(), command.what);
+            let line = format!("  {:width$}  {:what$}  {example}", usage(command), command.what);
             text.push_str(line.trim_end());
             text.push('\n');
         }
@@ -25,6 +24,17 @@ pub(super) fn all() -> String {
          All else goes to the kernel as it is, %, ! and all. :help COMMAND says more.",
     );
     text
+}
+
+/// The same as another, but for what it asks: that one's line has both.
+fn is_twin(command: &Command) -> bool {
+    command.name.strip_suffix('!').and_then(table::find).is_some_and(|other| other.name != "quit")
+}
+
+/// `:restart[!]`
+fn usage(command: &Command) -> String {
+    let twin = table::find(&format!("{}!", command.name)).is_some_and(is_twin);
+    format!(":{}{} {}", command.name, if twin { "[!]" } else { "" }, command.takes).trim_end().to_owned()
 }
 
 /// One of them.
@@ -58,7 +68,8 @@ mod tests {
     fn help_fits_a_terminal_and_has_every_command() {
         let text = all();
         assert!(text.lines().count() <= 30 && text.lines().all(|line| line.len() <= 98), "{text}");
-        assert!(table::names().iter().all(|name| text.contains(&format!("  :{name}"))));
+        assert!(table::names().iter().all(|name| text.contains(&format!("  :{}", name.trim_end_matches('!')))));
+        assert!(text.contains("  :restart[!] ") && text.contains("  :quit![!] ") && !text.contains("  :restart! "), "{text}");
         assert!(one(table::find("export").unwrap()).contains(":transcript"));
     }
 }

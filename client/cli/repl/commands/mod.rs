@@ -10,7 +10,6 @@ mod sessions;
 mod table;
 pub(super) mod text;
 
-pub(super) use crate::people::named;
 pub(super) use past::redacted;
 
 use super::confirm::Confirm;
@@ -52,7 +51,8 @@ impl Repl {
             Verb::Attach => return Ok(Next::Attach(rest.to_owned())),
             Verb::Restart => return self.unless_at_stake(Confirm::Restart, ":restart!").await,
             Verb::RestartNow => self.restart_now().await?,
-            Verb::Interrupt => self.interrupt(rest).await?,
+            Verb::Interrupt => self.interrupt(rest, false).await?,
+            Verb::Force => self.interrupt(rest, true).await?,
             Verb::Who => self.who().await?,
             Verb::Stats => self.stats().await?,
             Verb::History => self.history(rest).await?,

@@ -1,6 +1,5 @@
 //! What happened: in this session and, typed, in any.
 
-use super::named;
 use super::pager::Pager;
 use super::text::{LastLines, Text, head, safe};
 use crate::exit::Failure;
@@ -48,7 +47,7 @@ impl Repl {
     }
 
     /// All events of an eval, one by one.
-    pub(super) async fn past_of(&mut self, which: &str) -> Result<(EvalNumber, Past), Failure> {
+    pub(in crate::repl) async fn past_of(&mut self, which: &str) -> Result<(EvalNumber, Past), Failure> {
         let session = self.session_id()?;
         let info = self.which(which).await?;
         Ok((info.n, Past::eval(&self.place, &session, &info).await?))
@@ -125,7 +124,7 @@ impl Repl {
         let by = accepted
             .by
             .as_ref()
-            .map_or_else(String::new, |by| if by.client == Some(self.me) { "you".to_owned() } else { named(by) });
+            .map_or_else(String::new, |by| if by.client == Some(self.me) { "you".to_owned() } else { self.named(by) });
         let label = format!("#{} {by}", accepted.n);
         let code = accepted.code.as_deref().unwrap_or_default();
         let clean = safe(head(code.trim_end(), CODE.1));

@@ -4,19 +4,16 @@ use crate::exit::Failure;
 use crate::interrupt;
 use crate::ls;
 use crate::render::size;
+use crate::repl::Repl;
+use crate::repl::interrupt::{FORCE, PLAN, WAIT};
 use crate::repl::replay::stoppable;
-use crate::repl::{Awaited, Repl};
 use rialto_client::protocol::Message;
-use rialto_client::protocol::message::{Escalate, Interrupt};
-use std::time::{Duration, Instant};
-
-/// Once more after this long, and an answer after that long, true or not. Milliseconds.
-const PLAN: Escalate = Escalate { again_ms: Some(2_000), terminate_ms: None, kill_ms: None, answer_ms: Some(10_000) };
-const WAIT: Duration = Duration::from_secs(10);
+use rialto_client::protocol::message::Verdict;
+use std::time::Instant;
 
 impl Repl {
     /// Sends it; the answer is told when it comes, and typing goes on.
-    pub(super) async fn interrupt(&mut self, which: &str) -> Result<(), Failure> {
+    pub(super) async fn interrupt(&mut self, which: &str, force: bool) -> Result<(), Failure> {
         let (eval, n) = if which.is_empty() {
             let status = stoppable(async { Ok(self.session.status().await?) }).await?;
             let Some(running) = status.running_eval.zip(status.running) else {
@@ -27,16 +24,20 @@ impl Repl {
             let info = stoppable(self.which(which)).await?;
             (info.eval, info.n)
         };
-        let request = Interrupt { re: 0, id: rialto_client::request_id()?, eval, escalate: Some(PLAN) };
-        let ticket = self.session.send(Message::Interrupt(request))?;
-        self.awaited.insert(ticket, Awaited::Interrupt(n));
-        Ok(())
+        self.ask_to_stop(eval, n, if force { FORCE } else { PLAN })
     }
 
     /// What became of such an interrupt.
     pub(in crate::repl) fn verdict(&self, n: u64, answer: &rialto_client::Answer) -> String {
         match answer {
-            Ok(Message::InterruptAnswer(answer)) => interrupt::sentence(answer, &self.name, &format!("#{n}"), WAIT),
+            Ok(Message::InterruptAnswer(answer)) => match answer.verdict {
+                Verdict::Pending => format!(
+                    "#{n} goes on {} s after the interrupt, which was delivered: its code catches it, or does not look up from what it does; \
+                     :interrupt! {n} ends the kernel with it",
+                    WAIT.as_secs()
+                ),
+                _ => interrupt::sentence(answer, &self.name, &format!("#{n}"), WAIT),
+            },
             Ok(_) => format!("#{n}: the session answered in a way this version does not know"),
             Err(why) => format!("#{n} was not interrupted: {}", why.text),
         }

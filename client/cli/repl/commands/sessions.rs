@@ -1,7 +1,6 @@
 //! What sessions there are, who is in this one, a fresh kernel for it.
 
 use crate::exit::Failure;
-use crate::people::named;
 use crate::repl::Repl;
 use crate::repl::greet::handle;
 use crate::repl::replay::{LABEL, stoppable};
@@ -27,8 +26,8 @@ impl Repl {
         };
         self.say(&format!("{}: {running}, {} waiting", self.name, status.queued))?;
         for who in status.clients.iter().filter(|who| who.label != LABEL) {
-            let you = if who.client == Some(self.me) { " (you)" } else { "" };
-            self.say(&format!("  {}{you}", named(who)))?;
+            let this = if who.client == Some(self.me) { " (this terminal)" } else { "" };
+            self.say(&format!("  {}{this}", self.named(who)))?;
         }
         Ok(())
     }

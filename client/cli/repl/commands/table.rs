@@ -35,6 +35,7 @@ pub(super) enum Verb {
     Restart,
     RestartNow,
     Interrupt,
+    Force,
     Who,
     Stats,
     History,
@@ -66,7 +67,7 @@ pub(super) struct Command {
     pub(super) more: &'static str,
 }
 
-pub(super) const ALL: [Command; 22] = [
+pub(super) const ALL: [Command; 23] = [
     Command {
         verb: Verb::Sessions,
         name: "sessions",
@@ -138,6 +139,16 @@ pub(super) const ALL: [Command; 22] = [
         example: ":interrupt 12",
         more: "It stops the eval it names and never another one: if that has ended meanwhile, nothing is hit. An eval that waits is \
                taken out of the queue. What became of it is said when it is known. While your own eval runs, Ctrl-C does the same.",
+    },
+    Command {
+        verb: Verb::Force,
+        name: "interrupt!",
+        also: &[],
+        takes: "[N]",
+        group: Group::Running,
+        what: "the same, and end the kernel where need be",
+        example: ":interrupt! 12",
+        more: "For code that goes on after an interrupt. The session lives on, with a fresh kernel; what evals made is gone.",
     },
     Command {
         verb: Verb::Stats,

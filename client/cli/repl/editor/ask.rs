@@ -38,6 +38,11 @@ impl Asker {
         Self { said, state, completing: Arc::default() }
     }
 
+    /// Says something that the read need not end for. Where nobody listens it is not said.
+    pub(super) fn say(&self, typed: Typed) {
+        let _ = self.said.try_send(typed);
+    }
+
     fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Question) -> Option<Waiting<T>> {
         if !self.state.connected() {
             return None;

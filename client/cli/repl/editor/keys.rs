@@ -1,5 +1,6 @@
 //! What keys mean while code is typed, where the library means something else.
 
+use super::Typed;
 use super::asks::asks_about;
 use super::assist::STEP;
 use super::marks;
@@ -155,7 +156,10 @@ impl Keys {
             Key::KillBack => home(line, pos).map(Cmd::Kill),
             Key::KillOn => right(line, pos).map(kill_on),
             Key::KillWord => word(line, pos).map(Cmd::Kill),
-            Key::Clear if line.is_empty() => Some(Cmd::Noop),
+            Key::Clear if line.is_empty() => {
+                self.asker.say(Typed::NothingToClear);
+                Some(Cmd::Noop)
+            }
             Key::Clear => Some(Cmd::Kill(Movement::WholeBuffer)),
             Key::Suspend => Some(self.suspend(line)),
             Key::Quit => Some(self.leave(Left::Quit)),

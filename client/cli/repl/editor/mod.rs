@@ -81,6 +81,8 @@ pub(crate) enum Typed {
     Line(String),
     Key(char),
     Interrupted,
+    /// Ctrl-C where code is read and nothing is typed; the read goes on.
+    NothingToClear,
     Eof,
     /// Out at once, without a word.
     Quit,
