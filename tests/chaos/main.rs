@@ -11,6 +11,7 @@
 //! | `terminal_dies.rs` | a person's terminal, alone and in pairs, at every stage of an eval; the next one goes on |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
 //! | `upgraded.rs` | the binary, while evals run; and a client of long ago |
+//! | `clock_jumps.rs` | nobody: the clock on the wall is set forwards and back |
 //! | `kernel_dies.rs` | a child of the kernel, the kernel, its whole group |
 //! | `descriptors_run_out.rs` | the descriptors of a command, of a daemon |
 //! | `little_is_kept.rs` | events that are not kept any more, and how that is said |
@@ -28,6 +29,7 @@
 mod actor;
 mod another_user;
 mod client;
+mod clock_jumps;
 mod daemon;
 mod descriptors_run_out;
 mod dice;

@@ -228,8 +228,8 @@ impl Drop for World {
 }
 
 /// What a session that has ended keeps.
-const KEPT: [&str; 9] =
-    ["session.json", "cookie", "journal.db", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
+const KEPT: [&str; 10] =
+    ["session.json", "cookie", "journal.db", "head.json", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
 /// What is not any session's.
 const OURS: [&str; 3] = ["claim.lock", "history", "history.sqlite"];
 /// The runner as an interpreter has compiled it.
