@@ -3,6 +3,7 @@
 use crate::completions;
 use crate::export::Format;
 use crate::repl::editor::Mode;
+use crate::top::Order;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use clap_complete::engine::ArgValueCandidates;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Attach(AttachArgs),
     /// List sessions
     Ls(LsArgs),
+    /// Watch what all sessions are doing
+    Top(TopArgs),
     /// Show what happened in a session
     Logs(LogsArgs),
     /// Show what was run, in all sessions
@@ -513,6 +516,29 @@ pub(crate) struct SessionArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  rialto top                                     once a second; q quits, s sorts by something else
+  rialto top --sort memory
+  rialto top --once                              one table, as in a pipe
+  rialto top --json | jq .cpu_percent            for programs
+
+CPU% is of one processor, of a session's supervisor and everything under it; only on this machine.
+OUTPUT/S is what is recorded of the kernel's output. No key here ends or interrupts anything.
+")]
+pub(crate) struct TopArgs {
+    /// One table and no more
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print JSON lines, once
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What comes first
+    #[arg(long, value_enum, default_value_t, value_name = "COLUMN")]
+    pub(crate) sort: Order,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
   rialto verify work                             every record against its hash
   rialto verify --all                            all sessions of this machine
   rialto verify --head work                      the hash of everything so far: keep it somewhere else
@@ -620,6 +646,9 @@ pub(crate) struct ServeArgs {
     /// Let in the other users of this machine, too: each to what `rialto share` gives them, and nothing else
     #[arg(long)]
     pub(crate) users: bool,
+    /// Write the log to this file instead of stderr: at most a megabyte, and as much in FILE.old
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) log: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

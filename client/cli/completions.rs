@@ -29,6 +29,9 @@ Whole paths of other folders for journals and for sockets; they are for tests.
 \fBRIALTO_LOG\fR
 What supervisors and the daemon write to their logs, such as \fBinfo\fR or \fBrialto_bridge=debug\fR.
 .TP
+\fBTRACEPARENT\fR
+The trace that what \fBexec\fR runs belongs to (W3C trace context).
+.TP
 \fBRIALTO_EDIT_MODE\fR
 \fBvi\fR or \fBemacs\fR, as \fB\-\-edit\-mode\fR.
 .TP

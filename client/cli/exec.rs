@@ -10,6 +10,7 @@ use crate::stdin::{Got, Stdin};
 use crate::{paint, reach, target};
 use rialto_client::protocol::event::{Asked, Event};
 use rialto_client::protocol::message::{Escalate, Input, Interrupt, Open, Submit};
+use rialto_client::protocol::trace::is_traceparent;
 use rialto_client::protocol::{Code, EvalId, Message, Outcome, Record, SessionId, SessionName, Show, codec};
 use rialto_client::{EvalOptions, EvalRun, Incoming, RunItem, Start};
 use sha2::{Digest, Sha256};
@@ -58,7 +59,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
         session.request(submit(eval, &source)).await?;
     }
     let Source { code, show, argv, stdin_is_code } = source;
-    let options = EvalOptions { id: Some(eval), show, argv: Some(argv), ..EvalOptions::default() };
+    let options = EvalOptions { id: Some(eval), show, argv: Some(argv), trace: trace(), ..EvalOptions::default() };
     let mut follow = Follow::new(&args, stdin_is_code);
     let mut run = session.eval(code, options)?;
     let outcome = follow.until_it_ends(&mut run).await;
@@ -91,6 +92,11 @@ async fn detached(place: &Place, open: Open, eval: EvalId, source: Source) -> Re
     Ok(0)
 }
 
+/// The trace that whoever called us is in. What is no traceparent is as good as none.
+fn trace() -> Option<String> {
+    std::env::var("TRACEPARENT").ok().filter(|text| is_traceparent(text))
+}
+
 fn submit(eval: EvalId, source: &Source) -> Message {
     Message::Submit(Submit {
         re: 0,
@@ -100,7 +106,7 @@ fn submit(eval: EvalId, source: &Source) -> Message {
         on_error: Default::default(),
         show: source.show,
         argv: Some(source.argv.clone()),
-        trace: None,
+        trace: trace(),
     })
 }
 

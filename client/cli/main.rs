@@ -18,6 +18,7 @@ mod interrupt;
 mod kernels;
 mod kill;
 mod local;
+mod log;
 mod logs;
 mod ls;
 mod paint;
@@ -39,6 +40,7 @@ mod stdin;
 mod stdio;
 mod supervise;
 mod target;
+mod top;
 mod verify;
 mod wait;
 
@@ -108,6 +110,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Gc(args) => gc::run(&place, &args),
         Command::Share(args) => share::run(&place, &args).await,
         Command::Unshare(args) => share::unshare(&place, &args).await,
+        Command::Top(args) => top::run(&place, &args).await,
         Command::Verify(args) => verify::run(&place, &args),
         Command::Redact(args) => redact::run(&place, &args).await,
         Command::Kernels(args) => kernels::run(&args),

@@ -10,13 +10,12 @@ use rialto_bridge::router::Spawn;
 use rialto_transports::unix::UnixListener;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Connections of other users at once.
 const USERS: usize = 64;
 
 pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
-    log("info");
+    crate::log::of_daemon("info", args.log.as_deref())?;
     let (home, spawn) = parts()?;
     let path = args.socket.clone().unwrap_or_else(|| home.runtime().join("daemon.sock"));
     // A socket that is there is replaced when another is bound. The lock says whether anybody is behind it.
@@ -63,15 +62,6 @@ pub(crate) fn parts() -> Result<(Home, Spawn), Failure> {
     }
     let spawn = Spawn::own().map_err(|why| Failure::internal(format!("cannot tell which program this is: {why}")))?;
     Ok((home, spawn))
-}
-
-/// Writes what happens to stderr, as much as `RIALTO_LOG` wants.
-pub(crate) fn log(level: &str) {
-    let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Somebody else's subscriber would do as well.
-    // One that cannot be written (its disk is full, its reader gone) is no reason to panic, which complaining about it on stderr is.
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
-    let _ = log.with_ansi(false).with_env_filter(filter).try_init();
 }
 
 /// Returns once somebody wants this to end: a terminal's Ctrl-C, a service manager, a hang-up.

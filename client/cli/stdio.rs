@@ -6,7 +6,7 @@ use crate::serve;
 use rialto_bridge::daemon::Daemon;
 
 pub(crate) async fn run() -> Result<u8, Failure> {
-    serve::log("warn");
+    crate::log::of_daemon("warn", None)?;
     let (home, spawn) = serve::parts()?;
     let shutdown = serve::told_to_end()?;
     Daemon::new(home, spawn).stdio(shutdown).await;

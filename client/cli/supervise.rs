@@ -5,7 +5,6 @@ use rialto_bridge::router::{self, Readiness};
 use rialto_bridge::supervisor;
 use std::ffi::OsString;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// `supervise DIR` and nothing else, as the router says it.
 pub(crate) fn plain(mut words: impl Iterator<Item = OsString>) -> Option<SuperviseArgs> {
@@ -19,11 +18,8 @@ pub(crate) fn run(args: &SuperviseArgs) -> ExitCode {
         crate::paint::complain(&format!("the session's folder {} cannot be entered: {e}", args.dir.display()));
         return crate::exit::IO.into();
     }
-    // stderr is the session's log. What people type and print is in the journal, never here.
-    let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    // A log on a full disk cannot be written; complaining about that on the same stderr would be a panic, and the end of the kernel.
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
-    log.with_ansi(false).with_env_filter(filter).init();
+    // stderr is the session's log.
+    crate::log::of_supervisor(&args.dir);
     // Nobody holds a supervisor's terminal, and one that writes to a closed pipe must not die of it: its kernel would.
     let runtime = match crate::runtime::build() {
         Ok(runtime) => runtime,

@@ -38,7 +38,13 @@ impl Kernels {
 
     fn exec(&mut self, code: &str) -> usize {
         self.n += 1;
-        self.kernel.command(KernelCommand::Exec(Exec { n: self.n, code: code.into(), show: Show::Value, argv: None }));
+        self.kernel.command(KernelCommand::Exec(Exec {
+            n: self.n,
+            code: code.into(),
+            show: Show::Value,
+            argv: None,
+            trace: None,
+        }));
         let mut bytes = 0;
         loop {
             match self.next() {
@@ -149,7 +155,7 @@ fn interrupt(program: &str) {
     for _ in 0..50 {
         kernel.n += 1;
         let code = "while True: print('flood')".into();
-        kernel.kernel.command(KernelCommand::Exec(Exec { n: kernel.n, code, show: Show::Value, argv: None }));
+        kernel.kernel.command(KernelCommand::Exec(Exec { n: kernel.n, code, show: Show::Value, argv: None, trace: None }));
         for _ in 0..100 {
             kernel.next();
         }

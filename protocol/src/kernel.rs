@@ -67,6 +67,8 @@ pub struct Exec {
     pub show: Show,
     /// The program's name and arguments where it runs as a program (`sys.argv`): the first is the file's name.
     pub argv: Option<Vec<String>>,
+    /// The trace it belongs to (W3C traceparent): a kernel puts it where the language's programs look for it.
+    pub trace: Option<String>,
 }
 
 /// A question about code.

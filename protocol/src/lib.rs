@@ -17,6 +17,7 @@ pub mod kind;
 pub mod limits;
 pub mod message;
 pub mod scope;
+pub mod trace;
 pub mod version;
 
 pub use data::{Bundle, Bytes, Failure, OnError, Run, Show, Stream};

@@ -620,6 +620,9 @@ pub struct Status {
     /// The supervisor's process.
     #[serde(default)]
     pub pid: u32,
+    /// What was recorded of the kernel's output since the supervisor started. Bytes.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub printed: u64,
     /// Who else may come in, by principal.
     #[serde(default, skip_serializing_if = "unset")]
     pub shares: Vec<Sharing>,

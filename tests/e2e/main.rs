@@ -17,6 +17,7 @@ mod interrupting;
 mod killed;
 mod links;
 mod logs;
+mod observing;
 mod python;
 mod ran;
 mod replaying;

@@ -6,6 +6,7 @@ use crate::lives::Phase;
 use crate::session::{Turn, outcome};
 use rialto_protocol::event::{Ended, Event, Started};
 use rialto_protocol::kernel::{Done, DoneHow, Exec, KernelCommand};
+use rialto_protocol::trace::is_traceparent;
 use rialto_protocol::{EvalNumber, GroupId, OnError, Outcome, Show};
 use std::sync::Arc;
 
@@ -48,11 +49,12 @@ impl Turn<'_> {
             return;
         };
         self.record(Event::Started(Started { n }));
-        self.exec(n, code, accepted.show, accepted.argv);
+        self.exec(n, code, accepted.show, accepted.argv, accepted.trace);
     }
 
-    pub(crate) fn exec(&mut self, n: EvalNumber, code: Arc<str>, show: Show, argv: Option<Vec<String>>) {
-        self.out.push(Output::Kernel(KernelCommand::Exec(Exec { n, code, show, argv })));
+    pub(crate) fn exec(&mut self, n: EvalNumber, code: Arc<str>, show: Show, argv: Option<Vec<String>>, trace: Option<String>) {
+        let trace = trace.filter(|trace| is_traceparent(trace));
+        self.out.push(Output::Kernel(KernelCommand::Exec(Exec { n, code, show, argv, trace })));
     }
 
     /// The kernel says that an eval is over.

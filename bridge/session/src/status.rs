@@ -58,6 +58,7 @@ impl Turn<'_> {
             cwd: created.cwd.clone(),
             stalled: self.s.stalled.clone(),
             pid: 0,
+            printed: 0,
             shares: s.access.list(),
             scope: self.s.audience.clients.get(&conn).map(|c| c.scope),
             cull_after_ms: created.cull_after_ms,

@@ -31,7 +31,7 @@ impl Turn<'_> {
             m.group.and_then(|g| self.archive.stopped_group(&g)).filter(|_| !cfg!(mutant = "late_submit_escapes_its_group"));
         let started = !cancelled && stopped.is_none() && self.may_start() && self.s.state.queue.is_empty();
         let code = m.code.clone();
-        let (eval, re, show, argv) = (m.eval, m.re, m.show, m.argv.clone());
+        let (eval, re, show, argv, trace) = (m.eval, m.re, m.show, m.argv.clone(), m.trace.clone());
         let first = self.record_of(
             Event::Accepted(Accepted {
                 n,
@@ -59,7 +59,7 @@ impl Turn<'_> {
             last = Some(self.end_waiting(n, Outcome::NotRun, format!("its group was stopped by eval #{by}")));
             outcome = Some(Outcome::NotRun);
         } else if started {
-            self.exec(n, code, show, argv);
+            self.exec(n, code, show, argv, trace);
         }
         if last.is_some() {
             state = EvalState::Ended;

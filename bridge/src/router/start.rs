@@ -18,8 +18,8 @@ use tokio::process::{Child, ChildStdout, Command};
 
 /// How long a supervisor may take: recovery reads a journal of any allowed size, on a machine that may be busy.
 const READY: Duration = Duration::from_secs(15);
-/// A log this long is put aside at the next start. Bytes.
-const MAX_LOG: u64 = 1024 * 1024;
+/// A log is put aside before it is longer, by whoever writes it or by the next start. Bytes.
+pub const MAX_LOG: u64 = 1024 * 1024;
 
 /// How to start a supervisor.
 #[derive(Debug, Clone)]
@@ -124,6 +124,8 @@ fn command(session: &SessionHome, create: Option<&Create>, how: &Spawn, scope: b
         command
     };
     command.args(&how.args).arg(session.dir());
+    // A trace is one eval's and not the session's, whoever happens to make it.
+    command.env_remove("TRACEPARENT").env_remove("TRACESTATE");
     // Ours are not a client's to set: they say where sessions are.
     let wanted = create.iter().flat_map(|create| &create.env).filter(|(key, _)| !key.starts_with("RIALTO_"));
     command.envs(wanted).env(SESSION_VARIABLE, session.id().as_str()).envs(how.env.iter().map(|(key, value)| (key, value)));

@@ -100,6 +100,10 @@ impl Driver {
             match keep {
                 Keep::Record { record, body, conn } => {
                     self.since_trim += body.len();
+                    match &record.event {
+                        Event::Output(_) | Event::Display(_) => self.printed += body.len() as u64,
+                        event => self.spans.note(event),
+                    }
                     let own = conn.and_then(|conn| shorter(&record).map(|own| (conn, own)));
                     let begins = matches!(&record.event, Event::Accepted(a) if a.started);
                     self.held = own.as_ref().filter(|_| begins).map(|(conn, _)| (record.seq, *conn));
@@ -107,7 +111,10 @@ impl Driver {
                 }
                 // The tail may hold what was redacted, and cannot hold a giant.
                 Keep::Stored { .. } | Keep::Redact(_) => (clear, self.held) = (true, None),
-                Keep::Piece(piece) => self.since_trim += piece.bytes.len(),
+                Keep::Piece(piece) => {
+                    self.since_trim += piece.bytes.len();
+                    self.printed += piece.bytes.len() as u64;
+                }
             }
         }
         if self.held.is_some() {

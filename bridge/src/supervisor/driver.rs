@@ -7,6 +7,7 @@ use super::clock::{Alarm, Alarms, Clock};
 use super::commit::Keep;
 use super::connection::{Connection, Door};
 use super::deliver::Sending;
+use super::spans::Spans;
 use super::tail::Tail;
 use super::values::Incoming;
 use super::{Ending, Fatal};
@@ -73,6 +74,10 @@ pub(crate) struct Driver {
     pub(super) assembling: usize,
     /// Accepting has failed, and was said.
     pub(super) accept_failed: bool,
+    /// What goes on, for whoever collects it.
+    pub(super) spans: Spans,
+    /// Bytes of output recorded since we started.
+    pub(super) printed: u64,
     /// Bytes recorded since retention last looked.
     pub(super) since_trim: usize,
     pub(super) ending: Option<Ending>,
@@ -195,7 +200,8 @@ impl Driver {
         let Some(connection) = self.connections.get_mut(&slot) else { return };
         match message {
             Message::Status(status) => {
-                let status = rialto_protocol::message::Status { pid: std::process::id(), ..status.clone() };
+                let (pid, printed) = (std::process::id(), self.printed);
+                let status = rialto_protocol::message::Status { pid, printed, ..status.clone() };
                 connection.say(channel, &Message::Status(status));
             }
             // A value that is half sent is sent to its end, or its chunks would never be closed; but it no longer moves the cursor.

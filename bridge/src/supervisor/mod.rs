@@ -10,6 +10,7 @@ mod deliver;
 mod driver;
 mod gather;
 mod outbox;
+mod spans;
 mod start;
 mod tail;
 mod tidy;

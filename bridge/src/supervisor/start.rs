@@ -92,6 +92,8 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         stall_room: 0,
         assembling: 0,
         accept_failed: false,
+        spans: super::spans::Spans::new(spec.id.clone()),
+        printed: 0,
         since_trim: 0,
         ending: None,
     };

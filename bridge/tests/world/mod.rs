@@ -159,6 +159,7 @@ impl Fake {
             created_ms: 0,
             cwd: String::new(),
             stalled: None,
+            printed: 0,
             pid: 0,
             shares: Vec::new(),
             scope: None,

@@ -29,7 +29,7 @@ def main():
                 size = os_readv(IN, BUFFERS)
                 S.idle = False
                 length, kind, n, show, argc = EXEC_HEAD(BUFFER)
-                if kind == 1 and argc == 0xFFFF and size == length + 4:
+                if kind == 1 and argc == 0xFFFF and show < 2 and size == length + 4:
                     frame = True
                     code = str(VIEW[16:size], 'utf-8', 'surrogateescape')
                     BUFFER[4] = 0
@@ -49,6 +49,8 @@ def main():
                 execute(*read_exec(frame))
             except BaseException as error:
                 give_up(error)
+            if S.traced is not None:
+                part('untraced')()
         elif kind == 2:
             fence(frame)
         elif kind == 3:

@@ -80,6 +80,9 @@ def evaluate(filename, code, show):
 
 def read_exec(frame):
     n, show, argc = unpack_from('<QBH', frame, 1)
+    if show > 1:
+        show &= 1
+        frame = part('traced')(frame)
     if argc == 0xFFFF:
         return n, show, '<cell %d>' % n, frame[12:].decode('utf-8', 'surrogateescape')
     # From here on it may fail (no path has a null character in it), and then it is this eval that has failed.

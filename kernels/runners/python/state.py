@@ -76,7 +76,7 @@ FD2 = high(2, 900)
 class State:
     __slots__ = ('crit', 'idle', 'waiting', 'running', 'parked', 'n', 'child', 'owner', 'size', 'sent_at', 'flood', 'native',
                  'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted', 'kept',
-                 'stdin_closed', 'heard', 'nudged', 'wakeup')
+                 'stdin_closed', 'heard', 'nudged', 'wakeup', 'traced')
 
 
 S = State()
@@ -107,6 +107,7 @@ S.kept = 0          # characters in `sources`, about
 S.stdin_closed = False
 S.heard = 0         # signals whose handlers were run
 S.nudged = True     # ... and those that came before the last nudge were
+S.traced = None     # what TRACEPARENT was before an eval that came with one
 S.wakeup = -1       # the user's own wakeup descriptor
 
 BUFFER = bytearray(65536)

@@ -91,17 +91,15 @@ pub(super) fn put_setup(out: &mut Vec<u8>, cache: &str, source: &str, later: &st
 }
 
 pub(super) fn put_exec(out: &mut Vec<u8>, exec: &Exec) {
-    let mut w = Writer::new(out, 1).u64(exec.n).u8(u8::from(exec.show == Show::Value));
-    match &exec.argv {
-        None => w = w.u16(u16::MAX),
-        Some(argv) => {
-            // A command line of 65,534 words is longer than any system takes.
-            let words = argv.get(..argv.len().min(usize::from(u16::MAX) - 1)).unwrap_or_default();
-            w = w.u16(u16::try_from(words.len()).unwrap_or(0));
-            for word in words {
-                w = w.bytes(word.as_bytes());
-            }
-        }
+    let mut w = Writer::new(out, 1).u64(exec.n).u8(u8::from(exec.show == Show::Value) | u8::from(exec.trace.is_some()) << 1);
+    // A command line of 65,534 words is longer than any system takes.
+    let words = exec.argv.as_ref().map(|argv| argv.get(..argv.len().min(usize::from(u16::MAX) - 1)).unwrap_or_default());
+    w = w.u16(words.map_or(u16::MAX, |words| u16::try_from(words.len()).unwrap_or(0)));
+    if let Some(trace) = &exec.trace {
+        w = w.bytes(trace.as_bytes());
+    }
+    for word in words.unwrap_or_default() {
+        w = w.bytes(word.as_bytes());
     }
     w.rest(exec.code.as_bytes());
 }

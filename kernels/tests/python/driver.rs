@@ -173,7 +173,7 @@ impl Driver {
     pub fn submit_as(&mut self, code: &str, show: Show, argv: Option<&[&str]>) -> u64 {
         self.n += 1;
         let argv = argv.map(|words| words.iter().map(|w| (*w).to_owned()).collect());
-        self.send(KernelCommand::Exec(Exec { n: self.n, code: code.into(), show, argv }));
+        self.send(KernelCommand::Exec(Exec { n: self.n, code: code.into(), show, argv, trace: None }));
         self.n
     }
 

@@ -175,7 +175,7 @@ structs! {
     Completion { text kind }
     Inspected { re data }
     CompletenessReply { re completeness }
-    Status { re session name state kernel info epoch head life running running_eval running_ms queued evals clients owner created_ms
+    Status { printed re session name state kernel info epoch head life running running_eval running_ms queued evals clients owner created_ms
         cwd stalled pid shares scope cull_after_ms }
     Sharing { with scope }
     Listing { re sessions }

@@ -31,3 +31,21 @@ def become_program(argv):
         sys.path.insert(0, folder)
     S.path0 = folder
     return None if path.startswith('-') else path
+
+
+def traced(frame):
+    """Puts the trace that an eval belongs to where programs look for it, its children too. The frame without it."""
+    length, = unpack_from('<I', frame, 12)
+    if S.traced is None:
+        S.traced = (os.environ.get('TRACEPARENT'),)
+    os.environ['TRACEPARENT'] = frame[16:16 + length].decode('ascii', 'replace')
+    return frame[:12] + frame[16 + length:]
+
+
+def untraced():
+    before, = S.traced
+    S.traced = None
+    if before is None:
+        os.environ.pop('TRACEPARENT', None)
+    else:
+        os.environ['TRACEPARENT'] = before
