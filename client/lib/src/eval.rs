@@ -38,6 +38,7 @@ pub struct Finished {
 
 /// What [`EvalRun::next`] gives.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "what is large is a status; they are few, and none is kept in numbers")]
 pub enum RunItem {
     /// An event of this eval.
     Event(Record),

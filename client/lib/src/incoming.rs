@@ -30,6 +30,7 @@ pub struct Connected {
 
 /// What [`crate::Session::next`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "what is large is a status; they are few, and none is kept in numbers")]
 pub enum Incoming {
     /// A link is up, and the session answered on it.
     Connected(Box<Connected>),
