@@ -21,6 +21,8 @@ Examples:
   rialto ls                       what lives, and what it is doing
   rialto logs -f work             follow everything that happens in it
   rialto interrupt work           stop what runs now, and nothing else
+  rialto history -g read_csv      where was that? in all sessions
+  rialto replay work              does the same still come of it, in a fresh kernel?
 
 Ctrl-D detaches and leaves everything running. `rialto kill work` ends it.
 ";
@@ -180,6 +182,13 @@ pub(crate) fn span(text: &str) -> Result<std::time::Duration, String> {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto attach work                             what `rialto work` does, and never makes a session
+  rialto attach work --observe                   only watches
+  rialto attach work --on-done 'tput bel >/dev/tty' --on-done-after 5
+                                                 and rings after each eval of 5 s or more, whoever ran it
+")]
 pub(crate) struct AttachArgs {
     /// The session: its name, its id or the beginning of one
     #[arg(add = ArgValueCandidates::new(completions::sessions))]

@@ -183,7 +183,7 @@ impl Found {
     }
 
     fn entry(&self, listed: &Listed, accepted: &Accepted, wall_ms: u64) -> Entry {
-        let code = accepted.code.as_deref().map(str::trim_end);
+        let code = accepted.code.as_deref().map(|code| code.trim_start_matches(['\r', '\n']).trim_end());
         let lines = code.unwrap_or_default().lines();
         let further = lines.clone().skip(1).filter(|line| self.matching.any() && self.matching.is_in(line));
         Entry {

@@ -8,7 +8,7 @@ use serde_json::Value;
 fn what_was_run_is_found_in_whatever_session_it_was() {
     let world = World::new();
     world.session("work", "import math");
-    world.session("other", "def area(r):\n    return math.pi * r ** 2\n");
+    world.session("other", "\n\ndef area(r):\n    return math.pi * r ** 2\n");
     world.run(&["exec", "-s", "work", "-c", "math.PI if 0 else math.pi"]).ok();
     world.run(&["exec", "-s", "work", "-c", "'a secret'"]).ok();
     world.run(&["redact", "work", "3"]).exits(0);

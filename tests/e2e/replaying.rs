@@ -215,3 +215,31 @@ fn progress_is_for_a_terminal_and_gone_at_the_end() {
     assert!(said.out().contains("replaying #2"), "{said}");
     assert!(said.out().contains("(2 of 2)") && said.out().contains("\r\x1b[K"), "{said}");
 }
+
+#[test]
+fn of_what_is_no_longer_kept_nothing_is_claimed() {
+    let world = World::new();
+    let mut little = world.rialto(&["exec", "-s", "work", "-k", "python", "-q", "-c", "import os; n = 0"]);
+    Running::start({
+        little.env("RIALTO_JOURNAL_BYTES", "2000000");
+        little
+    })
+    .end()
+    .exits(0);
+    // Chance decides what is printed, and the value is always the same.
+    exec(&world, "for i in range(100): print(os.urandom(30_000).hex())\n'printed'");
+    exec(&world, "'after'");
+    crate::common::until("retention to trim", || {
+        let text = world.run(&["export", "work", "--format", "jsonl"]).exits(0);
+        text.err().contains("events are no longer kept, and not in it").then(|| lines(&text.out()))
+    })
+    .iter()
+    .for_each(|line| assert_eq!(line.get("trimmed_events").is_some(), line["n"] == 2, "{}", line["n"]));
+    let said = world.run(&["replay", "work", "--json"]).exits(0);
+    let told = lines(&said.out());
+    assert!(told[1]["trimmed_events"].as_u64() > Some(0), "{said}");
+    assert_eq!(told[3]["summary"]["same"], 3);
+    world.run(&["export", "work", "--format", "md", "-o", "work.md"]).exits(0);
+    let prose = std::fs::read_to_string(world.project().join("work.md")).unwrap();
+    assert!(prose.contains("events of it are no longer kept)"), "{:.300}", prose.replace(|c: char| c.is_ascii_hexdigit(), ""));
+}

@@ -36,7 +36,7 @@ impl Report {
         let mut out = anstream::stdout().lock();
         let what: Vec<&str> = differs.iter().map(|difference| difference.what).collect();
         writeln!(out, "#{} differs: {}", input.n(), what.join(", "))?;
-        let code = input.accepted.code.as_deref().unwrap_or_default();
+        let code = input.accepted.code.as_deref().unwrap_or_default().trim_start_matches(['\r', '\n']);
         for text in code.trim_end().lines().take(CODE) {
             writeln!(out, "    {}", paint::paint(paint::DIM, cut(text)))?;
         }
