@@ -146,6 +146,13 @@ fn ctrl_c_stops_it_and_what_it_ran() {
     running.signal(nix::sys::signal::Signal::SIGINT);
     let said = running.end().exits(130);
     assert!(said.out().contains("work: 1 eval ran again, and the same came of all; stopped, 1 left; in session again"), "{said}");
+    // One that nobody keeps is gone with what ran in it.
+    let running = world.start(&["replay", "work"]);
+    let runs = |sessions: Vec<Value>| sessions.iter().any(|s| s["state"] == "running" && s["name"].is_null());
+    crate::common::until("the second eval to run again", || runs(world.ls(false)).then_some(()));
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    running.end().exits(130);
+    crate::common::until("it to be gone", || (world.ls(true).len() == 2).then_some(()));
 }
 
 #[test]
@@ -227,7 +234,7 @@ fn of_what_is_no_longer_kept_nothing_is_claimed() {
     .end()
     .exits(0);
     // Chance decides what is printed, and the value is always the same.
-    exec(&world, "for i in range(100): print(os.urandom(30_000).hex())\n'printed'");
+    exec(&world, "for i in range(200): print(os.urandom(30_000).hex())\n'printed'");
     exec(&world, "'after'");
     crate::common::until("retention to trim", || {
         let text = world.run(&["export", "work", "--format", "jsonl"]).exits(0);
