@@ -12,6 +12,7 @@ mod exit;
 mod export;
 mod fork;
 mod gc;
+mod guess;
 mod history;
 mod init;
 mod interrupt;
@@ -70,6 +71,15 @@ fn main() -> ExitCode {
         && (session.is_some() || kernel.is_some() || *new || python.is_some() || *observe || done.on_done.is_some())
     {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
+        return exit::code(Err(Failure::usage(text)));
+    }
+    if let (None, Some(session), false, None) = (&args.command, session, new, kernel)
+        && let Some(meant) = guess::meant(session)
+        && !guess::is_there(session, &args.place)
+    {
+        let text = format!(
+            "{session:?} is no command and no session; did you mean `rialto {meant}`? `rialto --new {session}` makes a session of that name"
+        );
         return exit::code(Err(Failure::usage(text)));
     }
     if init::is_needed() {

@@ -118,3 +118,20 @@ fn a_session_whose_files_are_broken_disturbs_no_other() {
     world.run(&["rm", "bad"]).exits(0);
     assert_eq!(world.ls(true).len(), 1);
 }
+
+#[test]
+fn a_mistyped_command_makes_no_session() {
+    let world = World::new();
+    for (word, meant) in [("lss", "ls"), ("atach", "attach"), ("wat", "wait")] {
+        let advice = format!("did you mean `rialto {meant}`?");
+        world.run(&[word]).complains(64, &[&advice, &format!("`rialto --new {word}` makes a session")]);
+    }
+    assert_eq!(world.ls(true).len(), 0);
+    // Where it was meant, it is made; and once it is there it is found.
+    world.run_with(&["--new", "lss"], "x = 1\n").exits(0);
+    let said = world.run_with(&["lss"], "x\n").exits(0);
+    assert!(said.out().contains("1\n"), "{said}");
+    world.run_with(&["-k", "python", "wat"], "").exits(0);
+    world.run_with(&["another"], "").exits(0);
+    world.run(&["kill", "lss", "wat", "another"]).exits(0);
+}

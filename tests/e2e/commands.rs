@@ -23,7 +23,7 @@ fn help_lists_what_there_is_and_names_what_was_meant() {
     let world = World::new();
     let t = prompt(&world);
     t.type_line(":help");
-    for text in ["Sessions", ":export FILE", ":save 12 plot.png", ":help COMMAND says more."] {
+    for text in ["Sessions", ":export[!] FILE", ":save 12 plot.png", ":help COMMAND says more."] {
         t.wait_for(text);
     }
     t.type_line(":help attach");
@@ -161,10 +161,10 @@ fn a_file_is_run_and_code_is_copied() {
     t.type_line("loaded");
     t.shows(&["42", ">>>"]);
     t.type_line(":copy 1");
-    t.wait_for("copied the code of #1");
+    t.wait_for("sent the code of #1 to the terminal");
     crate::common::until("the clipboard", || (t.buffer().trim_end() == "loaded = 6 * 7\nprint('from a file')").then_some(()));
     t.type_line(":copy out 1");
-    t.wait_for("copied the output of #1");
+    t.wait_for("sent the output of #1 to the terminal");
     crate::common::until("the clipboard", || (t.buffer().trim_end() == "from a file").then_some(()));
 }
 
@@ -210,7 +210,7 @@ fn what_would_be_lost_is_named_before_it_is() {
         let code = format!("import time; print('{word}', flush=True); time.sleep(600)");
         let other = world.start(&["exec", "-s", "work", "-c", &code]);
         other.wait_for_out(word);
-        t.wait_for(&format!("print('{word}', flush=True)"));
+        t.wait_for(&format!("\n{word}\n"));
         other
     };
     let other = begin("busy");
@@ -268,4 +268,43 @@ fn code_that_goes_on_after_an_interrupt_is_said_and_can_be_ended() {
     t.type_line(":interrupt! 1");
     t.wait_for("the kernel was ended by force: what earlier evals made is gone");
     other.end().exits(70);
+}
+
+#[test]
+fn a_file_that_is_there_is_written_over_only_where_that_is_said() {
+    let world = World::new();
+    world.session("work", "print('kept')");
+    world.file("out.txt", "precious");
+    world.file("out.md", "precious");
+    let t = prompt(&world);
+    t.type_line(":save 1 out.txt");
+    t.shows(&["out.txt is there already; it is left alone (:save! writes over it)", ">>>"]);
+    t.type_line(":export out.md");
+    t.shows(&["out.md is there already; it is left alone (:export! writes over it)", ">>>"]);
+    let read = |name: &str| std::fs::read_to_string(world.project().join(name)).unwrap();
+    assert_eq!((read("out.txt").as_str(), read("out.md").as_str()), ("precious", "precious"));
+    t.type_line(":save! 1 out.txt");
+    t.shows(&["wrote out.txt (5 bytes)", ">>>"]);
+    t.type_line(":export! out.md");
+    t.shows(&["wrote out.md (1 eval)", ">>>"]);
+    assert_eq!(read("out.txt"), "kept\n");
+    assert!(read("out.md").contains("kept") && std::fs::read_dir(world.project()).unwrap().count() == 3);
+}
+
+#[test]
+fn a_script_ends_as_its_last_entry_did() {
+    let world = World::new();
+    for (script, code) in [("1 / 0\n'fine'\n", 0), ("'fine'\n1 / 0\n", 1), ("import sys; sys.exit(7)\n", 7), ("1 / 0\n:who\n", 1)]
+    {
+        world.run_with(&["work"], script).exits(code);
+    }
+    // A person is told, and leaves without a code.
+    let t = prompt(&world);
+    t.type_line("1 / 0");
+    t.wait_for("ZeroDivisionError");
+    t.shows(&[">>>"]);
+    t.keys(&["C-d"]);
+    t.shows(&["$"]);
+    t.type_line("echo \"code $?\"");
+    t.shows(&["code 0", "$"]);
 }

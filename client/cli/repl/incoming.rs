@@ -9,6 +9,7 @@ use crate::exit::{self, Failure};
 use rialto_client::protocol::event::{EndOfLife, Ended, Event, LifeEnded, Output};
 use rialto_client::protocol::{EvalId, Message, Outcome, Record, Seq};
 use rialto_client::{Answer, Connected, Incoming, Ticket};
+use std::io::IsTerminal;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -236,6 +237,7 @@ impl Repl {
     }
 
     fn our_end(&mut self, ended: &Ended, seq: Seq) -> Result<(), Failure> {
+        self.outcome_of(exit::of(ended));
         let now = Instant::now();
         self.no_questions();
         let deciding = self.is_reading();
@@ -331,8 +333,16 @@ impl Repl {
         Ok(())
     }
 
+    /// A script is told how its last entry ended, as `rialto exec` tells it; a person, who has seen it, leaves without a code.
+    fn outcome_of(&mut self, code: u8) {
+        if !std::io::stdin().is_terminal() {
+            self.outcome = code;
+        }
+    }
+
     /// An entry was refused and never runs.
     fn refused(&mut self, eval: EvalId, why: &str) -> Result<(), Failure> {
+        self.outcome_of(exit::ERROR);
         if self.evals.ours == Some(eval) {
             self.evals.ours = None;
             self.screen.end(Instant::now())?;

@@ -1,6 +1,6 @@
 //! `:export FILE`: the session as a notebook, as prose, as a program, as a transcript. `rialto export` writes the same.
 
-use super::keep::{path, write_new};
+use super::keep::{Made, path};
 use crate::exit::{self, Failure};
 use crate::export::{Exporter, Format, Keep};
 use crate::logs::{Item, Transcript};
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 impl Repl {
-    pub(super) async fn export(&mut self, rest: &str) -> Result<(), Failure> {
+    pub(super) async fn export(&mut self, rest: &str, over: bool) -> Result<(), Failure> {
         let file = path(rest);
         let form = match (Format::of(&file), file.extension().and_then(|ending| ending.to_str())) {
             (Some(format), _) => Some(format),
@@ -26,12 +26,7 @@ impl Repl {
         let session = self.session_id()?;
         let mut past = Past::of(&self.place, session.as_str(), LABEL)?;
         // Opened before anything is read, so that a name that cannot be is said at once.
-        let mut made = None;
-        write_new(&file, |out| {
-            made = Some(out.try_clone()?);
-            Ok(())
-        })?;
-        let Some(out) = made else { return Err(Failure::internal("a file was made and is not there".to_owned())) };
+        let (out, made) = Made::create(&file, over.then_some(()).ok_or(":export!"))?;
         let written = stoppable(async {
             match form {
                 Some(format) => cells_into(out, Exporter::new(format, &self.name, Keep::of(format)), &mut past).await,
@@ -42,12 +37,12 @@ impl Repl {
         past.close().await;
         match written {
             Ok(evals) => {
+                made.keep()?;
                 let evals = if evals == 1 { "1 eval".to_owned() } else { format!("{evals} evals") };
                 self.say(&format!("wrote {} ({evals})", file.display()))
             }
             Err(why) => {
-                // Half a notebook is none.
-                let _ = std::fs::remove_file(&file);
+                made.discard();
                 Err(Failure::new(exit::IO, format!("{} was not written: {}", file.display(), why.text())))
             }
         }

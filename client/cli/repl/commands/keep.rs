@@ -64,7 +64,7 @@ fn form<'b>(data: &'b Bundle, file: Option<&Path>) -> Result<(&'b [u8], &'static
 }
 
 impl Repl {
-    pub(super) async fn save(&mut self, rest: &str) -> Result<(), Failure> {
+    pub(super) async fn save(&mut self, rest: &str, over: bool) -> Result<(), Failure> {
         let (name, file) = rest.split_once(char::is_whitespace).map_or((rest, None), |(n, f)| (n, Some(path(f.trim()))));
         let (eval, at) = which(name)?;
         if eval.is_empty() {
@@ -78,7 +78,12 @@ impl Repl {
         };
         let part = if at > 1 { format!("-{at}") } else { String::new() };
         let file = file.unwrap_or_else(|| PathBuf::from(format!("{}-{n}{part}.{ending}", self.name)));
-        write_new(&file, |out| out.write_all(bytes))?;
+        let (mut out, made) = Made::create(&file, over.then_some(()).ok_or(":save!"))?;
+        if let Err(why) = out.write_all(bytes) {
+            made.discard();
+            return Err(cannot(&file, &why));
+        }
+        made.keep()?;
         self.say(&format!("wrote {} ({})", file.display(), size(bytes.len() as u64)))
     }
 
@@ -167,7 +172,8 @@ impl Repl {
         let mut out = std::io::stdout();
         out.write_all(clipboard(&text, std::env::var_os("TMUX").is_some()).as_bytes())?;
         out.flush()?;
-        self.say(&format!("copied the {what} of #{n} ({})", size(text.len() as u64)))
+        // Nobody says whether it was taken.
+        self.say(&format!("sent the {what} of #{n} to the terminal, for its clipboard ({})", size(text.len() as u64)))
     }
 }
 
@@ -186,20 +192,52 @@ pub(super) fn path(text: &str) -> PathBuf {
     }
 }
 
-/// Writes a file that is not there yet; what cannot be finished is not left behind.
-pub(super) fn write_new(file: &Path, write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>) -> Result<(), Failure> {
-    let cannot = |why: std::io::Error| {
-        let text = match why.kind() {
-            std::io::ErrorKind::AlreadyExists => format!("{} is there already; it is left alone", file.display()),
-            _ => format!("{} cannot be written: {why}", file.display()),
-        };
-        Failure::new(exit::IO, text)
-    };
-    let mut out = std::fs::File::create_new(file).map_err(cannot)?;
-    write(&mut out).map_err(|why| {
-        let _ = std::fs::remove_file(file);
-        cannot(why)
-    })
+/// A file that is being written: one that was not there, or, where that was asked for, one that takes the place of what is once
+/// it is whole.
+pub(super) struct Made {
+    made: PathBuf,
+    file: PathBuf,
+}
+
+impl Made {
+    /// `over`: the command that writes over a file, where this is not it.
+    pub(super) fn create(file: &Path, over: Result<(), &str>) -> Result<(std::fs::File, Self), Failure> {
+        let made = if over.is_ok() { beside(file) } else { file.to_owned() };
+        let out = std::fs::File::create_new(&made).map_err(|why| match (why.kind(), over) {
+            (std::io::ErrorKind::AlreadyExists, Err(instead)) => {
+                let text = format!("{} is there already; it is left alone ({instead} writes over it)", file.display());
+                Failure::new(exit::IO, text)
+            }
+            _ => cannot(file, &why),
+        })?;
+        Ok((out, Self { made, file: file.to_owned() }))
+    }
+
+    /// It is whole.
+    pub(super) fn keep(self) -> Result<(), Failure> {
+        if self.made == self.file {
+            return Ok(());
+        }
+        std::fs::rename(&self.made, &self.file).map_err(|why| {
+            let _ = std::fs::remove_file(&self.made);
+            cannot(&self.file, &why)
+        })
+    }
+
+    /// Half of it is nothing.
+    pub(super) fn discard(self) {
+        let _ = std::fs::remove_file(&self.made);
+    }
+}
+
+fn cannot(file: &Path, why: &std::io::Error) -> Failure {
+    Failure::new(exit::IO, format!("{} cannot be written: {why}", file.display()))
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
+    name.push(format!(".{}.part", std::process::id()));
+    file.with_file_name(name)
 }
 
 #[cfg(test)]

@@ -60,13 +60,15 @@ impl Repl {
             Verb::More => self.more(rest).await?,
             Verb::Replay => self.replay(rest).await?,
             Verb::Redact => self.redact(rest).await?,
-            Verb::Save => self.save(rest).await?,
+            Verb::Save => self.save(rest, false).await?,
+            Verb::SaveOver => self.save(rest, true).await?,
             Verb::Load => {
                 let code = self.load(rest)?;
                 self.run_code(&code)?;
             }
             Verb::Copy => self.copy(rest).await?,
-            Verb::Export => self.export(rest).await?,
+            Verb::Export => self.export(rest, false).await?,
+            Verb::ExportOver => self.export(rest, true).await?,
             Verb::Quit => {
                 self.say("Ctrl-D (or :detach) leaves and everything lives on; :quit! ends the session and its kernel")?
             }

@@ -44,9 +44,11 @@ pub(super) enum Verb {
     Replay,
     Redact,
     Save,
+    SaveOver,
     Load,
     Copy,
     Export,
+    ExportOver,
     Quit,
     End,
     EndNow,
@@ -67,7 +69,7 @@ pub(super) struct Command {
     pub(super) more: &'static str,
 }
 
-pub(super) const ALL: [Command; 23] = [
+pub(super) const ALL: [Command; 25] = [
     Command {
         verb: Verb::Sessions,
         name: "sessions",
@@ -221,7 +223,17 @@ pub(super) const ALL: [Command; 23] = [
         what: "write what eval N showed: an image, a value",
         example: ":save 12 plot.png",
         more: "N.2 is the second thing it showed. The ending of FILE chooses the form (.png, .svg, .html, .json, .txt); without FILE the \
-               richest form is written, named after the session and the eval. A file that is there is left alone.",
+               richest form is written, named after the session and the eval. A file that is there is left alone; with ! it is written over.",
+    },
+    Command {
+        verb: Verb::SaveOver,
+        name: "save!",
+        also: &[],
+        takes: "N [FILE]",
+        group: Group::Files,
+        what: "the same, over a file that is there",
+        example: ":save! 12 plot.png",
+        more: "",
     },
     Command {
         verb: Verb::Load,
@@ -241,8 +253,8 @@ pub(super) const ALL: [Command; 23] = [
         group: Group::Files,
         what: "an eval's code or output to the clipboard",
         example: ":copy out 12",
-        more: "Without N: of the last eval of this session. By OSC 52, so it works over ssh where the terminal allows it; in tmux: \
-               `set -g set-clipboard on`.",
+        more: "Without N: of the last eval of this session. By OSC 52, so it works over ssh where the terminal allows it, and no terminal says \
+               whether it did; in tmux: `set -g set-clipboard on`.",
     },
     Command {
         verb: Verb::Export,
@@ -252,7 +264,17 @@ pub(super) const ALL: [Command; 23] = [
         group: Group::Files,
         what: "the session as .ipynb, .md, .py, .jsonl or .txt",
         example: ":export work.ipynb",
-        more: "From the journal: everything that was run, by whomever, with its output. A file that is there is left alone.",
+        more: "From the journal: everything that was run, by whomever, with its output. A file that is there is left alone; with ! it is written over.",
+    },
+    Command {
+        verb: Verb::ExportOver,
+        name: "export!",
+        also: &[],
+        takes: "FILE",
+        group: Group::Files,
+        what: "the same, over a file that is there",
+        example: ":export! work.ipynb",
+        more: "",
     },
     Command {
         verb: Verb::Help,
