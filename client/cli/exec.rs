@@ -68,10 +68,16 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     if let Some((how, took)) = follow.took {
         let greeted = &connected.greeted;
         let name = greeted.name.as_ref().map_or_else(|| greeted.session.to_string(), ToString::to_string);
+        // Heard from before it runs.
+        let mut stop = signal(SignalKind::interrupt())?;
         let mut done = Done::for_a_script(&args.done);
         let (_, said) = done.ended(&Finished { session: &name, at: place.at(), n, outcome: how, took });
         said.iter().for_each(|text| paint::complain(text));
-        done.finish(paint::complain).await;
+        tokio::select! {
+            () = done.finish(paint::complain) => {}
+            // Whoever does not want to wait for it ends it.
+            _ = stop.recv() => {}
+        }
     }
     outcome
 }

@@ -27,6 +27,20 @@ fn exec_runs_the_command_and_stays_what_it_was() {
 }
 
 #[test]
+fn who_does_not_want_to_wait_for_the_command_ends_it() {
+    let world = World::new();
+    let running = world.start(&["exec", "--on-done", "echo $$ > begun; sleep 1000", "--on-done-after", "0", "-c", "6*7"]);
+    world.wait_for_file("begun");
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    running.end().says(0, "42\n", "");
+    let pid: String = world.wait_for_file("begun").trim().to_owned();
+    crate::common::until("the command to be gone", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    });
+}
+
+#[test]
 fn a_terminal_runs_it_after_any_long_eval_of_its_session() {
     let world = World::new();
     world.session("work", "x = 1");
