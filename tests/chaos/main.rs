@@ -10,7 +10,7 @@
 //! | `serve_dies.rs` | the daemon, a client |
 //! | `terminal_dies.rs` | a person's terminal, alone and in pairs, at every stage of an eval; the next one goes on |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
-//! | `upgraded.rs` | the binary, while evals run; and a client of long ago |
+//! | `upgraded.rs` | the binary, while evals run; and clients of long ago and of later |
 //! | `clock_jumps.rs` | nobody: the clock on the wall is set forwards and back |
 //! | `kernel_dies.rs` | a child of the kernel, the kernel, its whole group |
 //! | `descriptors_run_out.rs` | the descriptors of a command, of a daemon |

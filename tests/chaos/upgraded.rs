@@ -1,5 +1,6 @@
 //! The binary is replaced while evals run: a newer daemon serves older supervisors, an older one newer ones, clients of both
-//! builds meet in one session; and a client whose bytes were recorded when contract 1 was young is served for ever.
+//! builds meet in one session; a client whose bytes were recorded when contract 1 was young is served for ever; and one of a
+//! contract that nobody has written yet is served by what both know.
 
 use crate::actor::through;
 use crate::client::Client;
@@ -9,7 +10,9 @@ use crate::raw::Raw;
 use crate::supervisor_dies::incarnations;
 use crate::table::Row;
 use crate::world::{RIALTO, World, play};
-use rialto_protocol::{EvalId, Event, Message, Outcome, codec, limits};
+use rialto_protocol::frame::{self, Decoder};
+use rialto_protocol::message::{Greet, Hello};
+use rialto_protocol::{ClientId, Code, EvalId, Event, Message, Outcome, codec, kind, limits};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -195,5 +198,76 @@ fn a_client_recorded_long_ago_is_served() {
         daemon.dies();
         world.logs_are_calm();
         world.ends(Row { played: 2, ..Row::default() }).await.close("a client recorded long ago");
+    });
+}
+
+/// A message as a later contract may have it: with a field that this one does not know.
+fn widened(channel: u16, message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(&mut bytes, channel, message, limits::DEFAULT_MAX_FRAME);
+    let mut decoder = Decoder::new(limits::DEFAULT_MAX_FRAME);
+    decoder.push(&bytes);
+    let (header, body) = decoder.next().unwrap().unwrap();
+    let mut body = body.to_vec();
+    assert!((0x80..0x8f).contains(&body[0]), "a small map");
+    body[0] += 1;
+    body.extend_from_slice(b"\xa6colour\xa4blue");
+    let mut out = Vec::new();
+    frame::write(&mut out, header.kind, header.flags, channel, &body, limits::DEFAULT_MAX_FRAME);
+    out
+}
+
+#[test]
+fn a_client_of_a_later_contract_is_served_by_what_both_know() {
+    play(async {
+        let world = World::new();
+        let mut daemon = Daemon::new(&world).await;
+        let features = || vec!["telepathy".to_owned()];
+        let json = |json| codec::from_json(json).unwrap();
+        let create = serde_json::json!({"id": EvalId([1; 16]).to_string(), "kernel": "python", "cwd": "/"});
+        let client = ClientId([2; 16]);
+        let hello = Hello { magic: "rialto".into(), min: 1, max: 9, features: features(), ..Hello::default() };
+        let greet = Greet { min: 1, max: 9, features: features(), client, label: "later".into() };
+        let mut raw = Raw::dial(&daemon.socket).await;
+        raw.bytes(&widened(0, &Message::Hello(hello.clone()))).await;
+        let open = serde_json::json!({"type": "open", "re": 1, "channel": 1, "session": "later", "create": create});
+        raw.bytes(&widened(0, &json(open))).await;
+        raw.bytes(&widened(1, &Message::Greet(greet))).await;
+        raw.bytes(&widened(1, &json(serde_json::json!({"type": "attach", "re": 2})))).await;
+        // A question that this contract has no word for: it is refused by its name, and the connection lives.
+        let unknown = (0x40..=0x7f).find(|kind| kind::name(*kind).is_none()).unwrap();
+        let mut question = Vec::new();
+        frame::write(&mut question, unknown, 0, 1, b"\x80", limits::DEFAULT_MAX_FRAME);
+        raw.bytes(&question).await;
+        let submit = serde_json::json!({"type": "submit", "re": 3, "eval": EvalId([3; 16]).to_string(), "code": "6*7"});
+        raw.bytes(&widened(1, &json(submit))).await;
+        let (mut agreed, mut refused, mut outcome) = (Vec::new(), Vec::new(), None);
+        while outcome.is_none() {
+            match raw.next().await.expect("it is served").1 {
+                Message::Welcome(welcome) => agreed.push((welcome.contract, welcome.features)),
+                Message::Greeted(greeted) => agreed.push((greeted.contract, greeted.features)),
+                Message::Error(why) => refused.push(why.code),
+                Message::Event(record) => {
+                    if let Event::Ended(ended) = record.event {
+                        outcome = Some(ended.outcome);
+                    }
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(agreed, [(1, Vec::new()), (1, Vec::new())]);
+        assert_eq!((refused, outcome), (vec![Code::UnknownMessage.number()], Some(Outcome::Ok)));
+        // One that has forgotten this contract is told which there is, and nobody else hears of it.
+        let mut stranger = Raw::dial(&daemon.socket).await;
+        stranger.bytes(&widened(0, &Message::Hello(Hello { min: 2, ..hello }))).await;
+        let Some((_, Message::Error(why))) = stranger.next().await else { panic!("it is told why") };
+        assert_eq!(why.known(), Some(Code::NoCommonContract));
+        assert!(why.text.contains('1') && why.text.contains("2 to 9"), "{}", why.text);
+        assert!(stranger.next().await.is_none());
+        assert_eq!(world.say(&["exec", "-s", "later", "-c", "6*7"]).await, "42\n");
+        drop(raw);
+        daemon.dies();
+        world.logs_are_calm();
+        world.ends(Row { played: 2, ..Row::default() }).await.close("a client of a later contract");
     });
 }
