@@ -7,9 +7,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use tracing_subscriber::EnvFilter;
+#[cfg(feature = "otlp")]
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// A log file that is put aside when it is long.
 pub(crate) struct Bounded {
@@ -90,9 +94,19 @@ pub(crate) fn of_daemon(level: &str, file: Option<&Path>) -> Result<(), Failure>
 fn begin<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(level: &str, writer: W) {
     let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // One that cannot be written (its disk is full, its reader gone) is no reason to panic, which complaining about it on stderr is.
-    let log = tracing_subscriber::fmt().with_writer(writer).log_internal_errors(false).with_ansi(false);
+    let log = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false).with_ansi(false);
+    let all = tracing_subscriber::registry().with(log.with_span_events(FmtSpan::CLOSE).with_filter(filter));
+    // A collector hears of every eval, however little is in the log.
+    #[cfg(feature = "otlp")]
+    let all = all.with(crate::otlp::layer().map(|layer| layer.with_filter(LevelFilter::INFO)));
     // Somebody else's subscriber would do as well.
-    let _ = log.with_span_events(FmtSpan::CLOSE).with_env_filter(filter).try_init();
+    let _ = all.try_init();
+}
+
+/// What was collected is sent before this process goes.
+pub(crate) fn end() {
+    #[cfg(feature = "otlp")]
+    crate::otlp::end();
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ mod local;
 mod log;
 mod logs;
 mod ls;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod paint;
 mod past;
 mod people;

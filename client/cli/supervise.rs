@@ -35,6 +35,7 @@ pub(crate) fn run(args: &SuperviseArgs) -> ExitCode {
             tracing::warn!(error = %e, "readiness could not be said");
         }
     }));
+    crate::log::end();
     match outcome {
         Ok(_) => ExitCode::SUCCESS,
         Err(e) => {
