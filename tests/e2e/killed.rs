@@ -79,7 +79,7 @@ fn one_that_ended_meanwhile_is_shown_from_where_it_was() {
     std::fs::write(world.dir().join("gate"), "").unwrap();
     world.run(&["wait", "work", "1"]).ok();
     t.type_line("rialto work");
-    t.wait_for("1 eval was waiting when the terminal ended; it ran meanwhile: exec(open(");
+    t.wait_for("1 eval was waiting when the terminal ended; it ran meanwhile:");
     t.shows(&["last", ">>>"]);
     assert!(!t.screen().lines().any(|line| line == "first"), "{}", t.screen());
     assert_eq!(runs(&world), 1);

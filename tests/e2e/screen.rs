@@ -176,3 +176,17 @@ fn a_table_in_html_is_shown_as_text() {
     t.wait_for("1│22");
     assert!(!t.screen().lines().any(|line| line.starts_with("<table>")), "{}", t.screen());
 }
+
+#[test]
+fn our_own_sentences_end_their_lines_between_words() {
+    let world = World::new();
+    let t = prompt(&world);
+    t.resize(40, 60);
+    t.type_line(":help");
+    t.wait_for("  :tail [LINES]\n      the last lines of output, whoever\n      made them\n");
+    t.type_line("import sys; sys.exit(3)");
+    t.wait_for("the code asked to exit with 3; the\nsession lives on. Ctrl-D detaches,\n:quit! ends it");
+    // What a program prints is its own.
+    t.type_line("print('word ' * 10)");
+    t.wait_for("word word word word word word word word\nword word");
+}

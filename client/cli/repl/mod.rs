@@ -399,7 +399,9 @@ impl Repl {
     /// Something to say that is not the program's, and not an answer.
     fn talk(&mut self, text: &str) {
         if self.is_reading() {
-            let text = crate::paint::paint(crate::paint::DIM, crate::sanitise::text(text));
+            let text = self.screen.wrapped(&crate::sanitise::text(text));
+            let text: Vec<String> = text.lines().map(|line| crate::paint::paint(crate::paint::DIM, line)).collect();
+            let text = text.join("\n");
             self.show_above(&text);
         } else {
             let _ = self.screen.note(text);

@@ -2,8 +2,11 @@
 
 use super::table::{self, Command, Group};
 
-/// All of them.
-pub(super) fn all() -> String {
+/// An example, and what stands between the columns.
+const LONGEST_EXAMPLE: usize = 24;
+
+/// All of them, in a table where that fits into so many columns; else what each does stands below it.
+pub(super) fn all(columns: usize) -> String {
     let listed = || table::ALL.iter().filter(|command| !is_twin(command));
     let width = listed().map(|command| usage(command).len()).max().unwrap_or(0);
     let what = listed().map(|command| command.what.chars().count()).max().unwrap_or(0);
@@ -14,7 +17,13 @@ pub(super) fn all() -> String {
         for command in listed().filter(|command| command.group == group) {
             // An example that only repeats the name teaches nothing.
             let example = if command.example.trim_start_matches(':') == command.name { "" } else { command.example };
-            let line = format!("  {:width$}  {:what$}  {example}", usage(command), command.what);
+            let line = match columns {
+                _ if width + what + LONGEST_EXAMPLE <= columns => {
+                    format!("  {:width$}  {:what$}  {example}", usage(command), command.what)
+                }
+                _ if width + what + 4 <= columns => format!("  {:width$}  {}", usage(command), command.what),
+                _ => format!("  {}\n      {}", usage(command), command.what),
+            };
             text.push_str(line.trim_end());
             text.push('\n');
         }
@@ -66,10 +75,13 @@ mod tests {
 
     #[test]
     fn help_fits_a_terminal_and_has_every_command() {
-        let text = all();
+        let text = all(100);
         assert!(text.lines().count() <= 30 && text.lines().all(|line| line.len() <= 98), "{text}");
         assert!(table::names().iter().all(|name| text.contains(&format!("  :{}", name.trim_end_matches('!')))));
         assert!(text.contains("  :restart[!] ") && text.contains("  :quit![!] ") && !text.contains("  :restart! "), "{text}");
+        assert!(all(80).lines().all(|line| line.len() <= 98) && !all(80).contains(":save 12 plot.png"));
+        let narrow = all(36);
+        assert!(narrow.contains("  :tail [LINES]\n      the last lines of output"), "{narrow}");
         assert!(one(table::find("export").unwrap()).contains(":transcript"));
     }
 }

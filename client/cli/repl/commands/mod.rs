@@ -84,11 +84,12 @@ impl Repl {
 
     fn help(&mut self, rest: &str) -> Result<(), Failure> {
         if rest.is_empty() {
-            return self.say(&help::all());
+            let text = help::all(self.screen.columns());
+            return self.say(&self.screen.wrapped(&text));
         }
         let name = rest.trim_start_matches(':');
         let text = table::find(name).map_or_else(|| help::unknown(name), help::one);
-        self.say(&text)
+        self.say(&self.screen.wrapped(&text))
     }
 
     /// Says something that was asked for.

@@ -12,6 +12,7 @@ mod look;
 mod status;
 mod title;
 mod traceback;
+mod wrap;
 
 pub(crate) use above::Above;
 pub(crate) use flood::Left;
@@ -264,7 +265,7 @@ impl Terminal {
     /// Something that is not the program's, on a line of its own.
     pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
         self.fresh_line()?;
-        let text = sanitise::text(text.trim_end_matches('\n'));
+        let text = self.wrapped(&sanitise::text(text.trim_end_matches('\n')));
         // Into a pipe go the program's bytes and no words of ours.
         let (stream, kind) = match self.look.out {
             Kind::Pipe => (Stream::Stderr, self.look.err),
@@ -279,6 +280,16 @@ impl Terminal {
         self.fresh_line()?;
         let text = self.suited(text);
         writeln!(self.out, "{text}")
+    }
+
+    /// A sentence of ours, its lines no longer than the terminal's.
+    pub(crate) fn wrapped(&self, text: &str) -> String {
+        if self.look.out == Kind::Terminal { wrap::wrapped(text, self.columns()) } else { text.to_owned() }
+    }
+
+    /// How wide a line may be.
+    pub(crate) fn columns(&self) -> usize {
+        if self.look.out == Kind::Terminal { (self.size)().columns } else { usize::MAX }
     }
 
     /// Text of ours, without the colours where there are none.

@@ -118,7 +118,7 @@ fn a_flood_stops_and_what_is_left_out_is_named() {
     assert_eq!(out.take(), "\r\x1b[2K\x1b[2m⋯ 981 more lines, 8.5 KiB · 0 s · Ctrl-\x1b[0m");
     let left = t.end(now).unwrap().unwrap();
     assert_eq!((left.n, left.first, left.last, left.lines), (14, 119, 1099, 979));
-    assert_eq!(out.take(), "\r\x1b[2K\x1b[2m⋯ 979 lines not shown; Ctrl-O shows all of it\x1b[0m\nline 998\nline 999\n");
+    assert_eq!(out.take(), "\r\x1b[2K\x1b[2m⋯ 979 lines not shown; Ctrl-O shows all\nof it\x1b[0m\nline 998\nline 999\n");
 }
 
 #[test]
