@@ -40,8 +40,10 @@ pub(crate) async fn one(place: &Place, session: &str) -> Result<Killed, Failure>
         Some(home) => Some(home.session(&home.resolve(session)?)),
         None => None,
     };
+    // A supervisor may be there all the same: on its way out, or because somebody asked one that has ended for something.
+    let before = here.as_ref().is_some_and(SessionHome::ended);
     if let Some(here) = &here
-        && here.ended()
+        && before
         && !here.lives()?
     {
         return Ok(Killed::Before(session.to_owned()));
@@ -59,7 +61,7 @@ pub(crate) async fn one(place: &Place, session: &str) -> Result<Killed, Failure>
     if let Some(here) = here {
         gone(&here).await?;
     }
-    Ok(Killed::Now(name))
+    Ok(if before { Killed::Before(name) } else { Killed::Now(name) })
 }
 
 /// Waits until the supervisor is gone: what follows a `kill` in a script may rely on it.
