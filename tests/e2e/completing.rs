@@ -142,3 +142,14 @@ fn a_class_that_was_typed_shows_its_source() {
     t.type_line("Point??");
     t.shows(&["class Point:", "    'A place.'", "    x = 1", "    y = 2", ">>>"]);
 }
+
+#[test]
+fn what_is_known_is_read_in_a_narrow_window_too() {
+    let world = World::new();
+    world
+        .session("work", "def greet(name, loudly=False, repeated=1):\n    'Says hello to whoever it is, as loudly as you want.'");
+    let t = prompt(&world);
+    t.resize(40, 30);
+    t.type_line("greet?");
+    t.shows(&["greet(name, loudly=False, repeated=1)", "", "Says hello to whoever it is, as loudly", "as you want.", ">>>"]);
+}

@@ -1,7 +1,7 @@
 //! What becomes of an entry: a command, a question about a name, or code for the kernel.
 
 use super::commands::pager::Pager;
-use super::editor::{Question, asks_about};
+use super::editor::{Question, asks_about, fitting};
 use super::replay::stoppable;
 use super::screen::Busy;
 use super::{Awaited, Doing, Judging, Next, Repl, commands};
@@ -103,7 +103,9 @@ impl Repl {
     async fn describe(&mut self, name: &str, detail: u8) -> Result<(), Failure> {
         let asked = stoppable(async { Ok(self.session.inspect(name, name.len(), detail).await) }).await;
         let text = match asked {
-            Ok(Ok(Some(data))) => description(&data),
+            // Source stays as it was written.
+            Ok(Ok(Some(data))) if detail > 0 => description(&data),
+            Ok(Ok(Some(data))) => description(&data).map(|text| fitting(&text)),
             Ok(Ok(None)) => None,
             Ok(Err(why)) if why.known() == Some(Code::KernelBusy) => {
                 self.talk("the kernel is busy; it can be asked when nothing runs");

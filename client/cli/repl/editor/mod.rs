@@ -33,6 +33,7 @@ pub(crate) use asks::asks_about;
 pub(crate) use highlight::Painter;
 pub(crate) use mode::Mode;
 pub(crate) use prompt::LinkState;
+pub(crate) use render::fitting;
 pub(crate) use reply::Reply;
 
 use above::Above;
