@@ -24,6 +24,7 @@ pub(super) fn of(answer: &str) -> Found {
 }
 
 /// Wraps a sequence for it.
+#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "only what is drawn is wrapped"))]
 pub(super) fn wrapped(sequence: &str) -> String {
     format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
 }
