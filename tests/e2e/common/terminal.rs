@@ -79,6 +79,18 @@ impl<'w> Terminal<'w> {
         let size = || self.world.command("stty").args(["-F", tty.trim(), "size"]).output().expect("stty is there").stdout;
         let told = || (String::from_utf8_lossy(&size()).trim() == format!("{rows} {columns}")).then_some(());
         super::wait::until("the program to be told", told);
+        // Being told is a signal, which may come later than a key that is pressed then.
+        let pending = |pid: &str| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let mask =
+                status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).and_then(|m| u64::from_str_radix(m.trim(), 16).ok());
+            mask.unwrap_or(0) & 1 << (nix::libc::SIGWINCH - 1) != 0
+        };
+        let heard = || {
+            let listing = self.world.command("ps").args(["-t", tty.trim(), "-o", "pid="]).output().expect("ps is there").stdout;
+            (!String::from_utf8_lossy(&listing).split_whitespace().any(pending)).then_some(())
+        };
+        super::wait::until("the program to hear it", heard);
     }
 
     /// What stands on the screen, without the empty rest of lines and screen, and prompts without the cell of their state:
