@@ -251,7 +251,9 @@ impl Scene {
         self.daemon.dies();
         self.daemon.starts(&self.world);
         self.daemon.listens().await;
-        let lines = [("", "print('the' + 'end')\r".to_owned()), ("", "\x04".to_owned())];
+        // Twice: the first one may be sent to a kernel whose death nobody has noticed yet.
+        let end = || ("", "print('the' + 'end')\r".to_owned());
+        let lines = [end(), end(), ("", "\x04".to_owned())];
         let mut terminal = Terminal::new(&self.world, &self.daemon, "second", &lines);
         let shown = || terminal.text().contains("\ntheend\n").then_some(());
         let watcher = &mut self.watcher;
