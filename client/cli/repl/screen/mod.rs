@@ -17,6 +17,7 @@ mod wrap;
 pub(crate) use above::Above;
 pub(crate) use flood::Left;
 pub(crate) use status::Busy;
+pub(crate) use wrap::wrapped;
 
 use crate::paint::{self, paint};
 use crate::sanitise::{self, Filter, Pen, Rule};
@@ -284,7 +285,7 @@ impl Terminal {
 
     /// A sentence of ours, its lines no longer than the terminal's.
     pub(crate) fn wrapped(&self, text: &str) -> String {
-        if self.look.out == Kind::Terminal { wrap::wrapped(text, self.columns()) } else { text.to_owned() }
+        if self.look.out == Kind::Terminal { wrapped(text, self.columns()) } else { text.to_owned() }
     }
 
     /// How wide a line may be.
