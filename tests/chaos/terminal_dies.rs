@@ -40,23 +40,26 @@ const SECONDS: [Second; 4] = [Second::Nobody, Second::Daemon, Second::Supervisor
 const LINES: u64 = 20_000;
 
 /// A terminal that knows no escape sequences, and somebody in front of it who answers each prompt with the next line, once the
-/// file named before it is there.
+/// file named before it is there. A prompt below which something was said meanwhile is one as well, once nothing more is said.
 const TERMINAL: &str = "
-import os, pty, sys, time
+import os, pty, select, sys, time
 out, lines, command = sys.argv[1], sys.argv[2].split('\\n'), sys.argv[3:]
 out = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 pid, fd = pty.fork()
 if pid == 0: os.execv(command[0], command)
 seen = b''
 while True:
-  try: data = os.read(fd, 65536)
-  except OSError: break
-  if not data: break
-  os.write(out, data)
-  seen = (seen + data)[-4:]
-  if seen == b'>>> ' and lines:
+  quiet = not select.select([fd], [], [], 2)[0]
+  if not quiet:
+    try: data = os.read(fd, 65536)
+    except OSError: break
+    if not data: break
+    os.write(out, data)
+    seen = (seen + data)[-4096:]
+  if lines and (seen.endswith(b'>>> ') or quiet and b'\\n>>> ' in seen):
     wait, text = lines.pop(0).split('|', 1)
     while wait and not os.path.exists(wait): time.sleep(0.002)
+    seen = b''
     os.write(fd, text.encode())
 ";
 
