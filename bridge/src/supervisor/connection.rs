@@ -59,6 +59,8 @@ pub(super) struct Connection {
     channels: BTreeMap<u16, (Option<ConnId>, Scope)>,
     /// It is to be closed once what is on its way out is written.
     pub(super) closing: bool,
+    /// When it is dropped, whether or not it has taken what it was told last. Microseconds.
+    pub(super) leave_by_us: Option<u64>,
     /// There is more to hear of what was read.
     more: bool,
     /// It takes nothing more. What it had said before it left is heard all the same: it may have been all it had to say.
@@ -77,6 +79,7 @@ impl Connection {
             who: None,
             channels: BTreeMap::new(),
             closing: false,
+            leave_by_us: None,
             more: false,
             deaf: false,
             since_us,

@@ -63,6 +63,8 @@ impl Driver {
                 self.alarms.set(Alarm::Behind, self.clock.now().mono_us + BEHIND_US);
             }
             let mut gone = Vec::new();
+            let now = self.clock.now().mono_us;
+            let mut leaving = false;
             // A lane that was too full to be filled and is not any more: its client took all of it, so nobody will be woken
             // to say that there is room.
             let (mut room, share) = (false, share(self.connections.len()));
@@ -70,11 +72,19 @@ impl Driver {
                 let was_full = !connection.has_room(share);
                 match connection.poll_write(cx) {
                     Poll::Ready(()) if connection.closing => gone.push(*slot),
+                    // Who is sent away and does not read would have its seat for ever: nothing of it is read any more.
+                    Poll::Pending if connection.closing => {
+                        leaving = true;
+                        connection.leave_by_us.get_or_insert(now + HANDSHAKE_US);
+                    }
                     Poll::Ready(()) | Poll::Pending => room |= was_full && connection.has_room(share),
                 }
             }
             for slot in gone {
                 self.drop_connection(slot);
+            }
+            if leaving && !self.alarms.is_set(Alarm::Handshakes) {
+                self.alarms.set(Alarm::Handshakes, now + HANDSHAKE_US);
             }
             if !filled && !room {
                 return Ok(());
@@ -181,7 +191,7 @@ impl Driver {
         any
     }
 
-    fn drop_connection(&mut self, slot: u64) {
+    pub(super) fn drop_connection(&mut self, slot: u64) {
         let Some(connection) = self.connections.remove(&slot) else { return };
         self.assembling = self.assembling.saturating_sub(connection.assembling());
         for conn in connection.members() {

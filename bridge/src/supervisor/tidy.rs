@@ -68,13 +68,23 @@ impl Driver {
 
     pub(super) fn drop_silent(&mut self, now: u64) {
         let mut next = None;
-        for connection in self.connections.values_mut().filter(|c| c.who.is_none()) {
-            let until = connection.since_us + HANDSHAKE_US;
-            if until <= now {
-                connection.hang_up(rialto_protocol::Code::Unauthenticated, &"no hello came in ten seconds");
-            } else {
+        let mut gone = Vec::new();
+        for (slot, connection) in &mut self.connections {
+            let until = match connection.leave_by_us {
+                Some(until) => until,
+                None if connection.who.is_none() => connection.since_us + HANDSHAKE_US,
+                None => continue,
+            };
+            if until > now {
                 next = Some(next.map_or(until, |n: u64| n.min(until)));
+            } else if connection.leave_by_us.is_some() {
+                gone.push(*slot);
+            } else {
+                connection.hang_up(rialto_protocol::Code::Unauthenticated, &"no hello came in ten seconds");
             }
+        }
+        for slot in gone {
+            self.drop_connection(slot);
         }
         if let Some(next) = next {
             self.alarms.set(Alarm::Handshakes, next);
