@@ -1,4 +1,4 @@
-//! What was printed is kept smaller than it came: text packs to a third or less, and a flood is bound by what is written.
+//! What was printed is kept smaller than it came, for a flood is bound by what is written.
 //!
 //! A packed row says so in its kind and holds the length of the body and an LZ4 block. Only output is packed: records that
 //! state is made of are short, and recovery reads all of them.
