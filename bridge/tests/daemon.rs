@@ -204,7 +204,7 @@ async fn a_supervisor_that_goes_closes_its_channel_and_the_number_is_free() {
 #[tokio::test]
 async fn a_supervisor_that_takes_nothing_loses_its_channel() {
     let limits = Limits { stall: Duration::from_millis(1), ..Limits::default() };
-    let world = world_with(Box::new(Fixed(Identity { principal: "uid:1".into(), scope: Scope::Admin })), limits);
+    let world = world_with(Box::new(Fixed(Identity::new("uid:1", Scope::Admin))), limits);
     let mut client = world.opened(1).await;
     client.raw(STOP_READING, 0, 1, b"").await;
     let (mut from, mut to) = tokio::io::split(client.stream);
@@ -355,10 +355,7 @@ async fn everything_moves() {
 
 #[tokio::test]
 async fn a_seat_is_given_back_when_its_client_has_left() {
-    let world = world_with(
-        Box::new(Fixed(Identity { principal: "uid:1".into(), scope: Scope::Admin })),
-        Limits { connections: 1, ..Limits::default() },
-    );
+    let world = world_with(Box::new(Fixed(Identity::new("uid:1", Scope::Admin))), Limits { connections: 1, ..Limits::default() });
     for _ in 0..10 {
         a_seat_is_free(&world).await;
         everything_moves().await;

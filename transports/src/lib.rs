@@ -12,7 +12,7 @@ pub mod quiet;
 pub mod stdio;
 pub mod unix;
 
-pub use authenticate::{Authenticator, Identity, Refused};
+pub use authenticate::{Authenticator, Credential, Identity, Refused};
 
 use std::fmt;
 use std::future::Future;
@@ -78,6 +78,12 @@ pub enum How {
     Stdio,
     /// Inside this process.
     Memory,
+    /// SSH: a key was shown during its handshake.
+    Ssh,
+    /// A WebSocket, with TLS or behind something that has it: a token or a certificate was shown during its handshake.
+    WebSocket,
+    /// Requests of HTTP, each with its proof.
+    Http,
 }
 
 /// Who is at the other end, as far as the way itself can tell.
@@ -89,6 +95,8 @@ pub struct Peer {
     pub uid: Option<u32>,
     /// The process, where the way knows it. For people: a process number proves nothing.
     pub pid: Option<i32>,
+    /// Who it is, where the way has had that [verified](Authenticator::verify) during its handshake.
+    pub identity: Option<Identity>,
     /// One line for logs.
     pub text: String,
 }
@@ -96,7 +104,7 @@ pub struct Peer {
 impl Peer {
     /// A peer that can only be us: started us, or is in this process.
     fn ourselves(how: How, text: &str) -> Self {
-        Self { how, uid: Some(nix::unistd::Uid::effective().as_raw()), pid: None, text: text.to_owned() }
+        Self { how, uid: Some(nix::unistd::Uid::effective().as_raw()), pid: None, identity: None, text: text.to_owned() }
     }
 }
 

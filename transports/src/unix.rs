@@ -102,7 +102,13 @@ fn fits(path: &Path) -> io::Result<()> {
 fn peer_of(stream: &UnixStream) -> io::Result<Peer> {
     let cred = stream.peer_cred()?;
     let pid = cred.pid().map_or_else(String::new, |pid| format!(" process {pid}"));
-    Ok(Peer { how: How::Unix, uid: Some(cred.uid()), pid: cred.pid(), text: format!("unix uid {}{pid}", cred.uid()) })
+    Ok(Peer {
+        how: How::Unix,
+        uid: Some(cred.uid()),
+        pid: cred.pid(),
+        identity: None,
+        text: format!("unix uid {}{pid}", cred.uid()),
+    })
 }
 
 impl Listener for UnixListener {

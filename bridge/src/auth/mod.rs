@@ -34,7 +34,7 @@ impl Authenticator for SameUser {
     fn identify(&self, peer: &Peer) -> Result<Identity, Refused> {
         match peer.uid {
             // Whoever is this user can do all of it without us, with a debugger and a kill.
-            Some(uid) if uid == self.uid => Ok(Identity { principal: principal(uid), scope: Scope::Admin }),
+            Some(uid) if uid == self.uid => Ok(Identity::new(principal(uid), Scope::Admin)),
             Some(uid) => {
                 Err(Refused(format!("you are user {uid}, and this bridge serves user {}; start one of your own", self.uid)))
             }
@@ -53,7 +53,7 @@ impl Authenticator for AnyUser {
         match peer.uid {
             Some(uid) if uid == nix::unistd::Uid::effective().as_raw() => SameUser::new().identify(peer),
             // The most a session can be shared with; what it is shared with is the session's to say.
-            Some(uid) => Ok(Identity { principal: principal(uid), scope: Scope::Eval }),
+            Some(uid) => Ok(Identity::new(principal(uid), Scope::Eval)),
             None => Err(Refused("nothing shows who you are; this bridge serves users of its own machine".to_owned())),
         }
     }
@@ -102,7 +102,7 @@ mod tests {
         let us = SameUser::new();
         let known = us.identify(&memory::peer()).unwrap();
         assert_eq!((known.principal, known.scope), (ourselves(), Scope::Admin));
-        let stranger = Peer { how: How::Unix, uid: Some(us.uid + 1), pid: None, text: String::new() };
+        let stranger = Peer { how: How::Unix, uid: Some(us.uid + 1), pid: None, identity: None, text: String::new() };
         assert!(us.identify(&stranger).unwrap_err().to_string().contains("start one of your own"));
         assert!(us.identify(&Peer { uid: None, ..stranger }).is_err());
     }
@@ -111,7 +111,7 @@ mod tests {
     fn other_users_are_let_in_as_themselves_and_make_nothing() {
         let us = ourselves();
         let uid = nix::unistd::Uid::effective().as_raw();
-        let peer = |uid| Peer { how: How::Unix, uid, pid: None, text: String::new() };
+        let peer = |uid| Peer { how: How::Unix, uid, pid: None, identity: None, text: String::new() };
         let other = AnyUser.identify(&peer(Some(uid + 1))).unwrap();
         assert_eq!((other.principal.as_str(), other.scope), (principal(uid + 1).as_str(), Scope::Eval));
         assert!(!may_create(&other));

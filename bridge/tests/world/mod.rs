@@ -49,7 +49,7 @@ impl Authenticator for Fixed {
 }
 
 pub(crate) fn world(scope: Scope) -> World {
-    world_with(Box::new(Fixed(Identity { principal: "uid:1".into(), scope })), Limits::default())
+    world_with(Box::new(Fixed(Identity::new("uid:1", scope))), Limits::default())
 }
 
 pub(crate) fn world_with(authenticator: Box<dyn Authenticator>, limits: Limits) -> World {
