@@ -12,6 +12,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskKind {
+    /// Serves the listeners of one doorkeeper. Ends with its owner.
+    Daemon,
     /// Accepts connections of one listener. Ends with its owner.
     Accept,
     /// Serves one connection. Ends when the peer leaves or breaks the contract.

@@ -1,57 +1,66 @@
 //! `rialto serve`: the daemon. It routes and keeps nothing: ended, replaced or killed, sessions run on.
 
+mod users;
+
 use crate::args::ServeArgs;
 use crate::exit::{self, Failure};
 use crate::paint;
-use rialto_bridge::auth::AnyUser;
-use rialto_bridge::daemon::{Daemon, Limits};
-use rialto_bridge::home::{Home, Lock, door};
+use rialto_bridge::daemon::Daemon;
+use rialto_bridge::home::{Home, Lock};
 use rialto_bridge::router::Spawn;
+use rialto_bridge::tasks::{TaskKind, Tasks};
+use rialto_transports::Listener;
 use rialto_transports::unix::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Connections of other users at once.
-const USERS: usize = 64;
+/// For all of them to say goodbye in; each has a shorter time of its own.
+const GOODBYE: Duration = Duration::from_secs(6);
+
+/// Where clients come in together: with one doorkeeper, and seats that nobody elsewhere can take. One file beside this one
+/// makes each.
+struct Doors {
+    daemon: Daemon,
+    listeners: Vec<Box<dyn Listener>>,
+    /// Says to another daemon that somebody is here.
+    held: Option<Lock>,
+}
 
 pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
     crate::log::of_daemon("info", args.log.as_deref())?;
     let (home, spawn) = parts()?;
+    let shutdown = told_to_end()?;
+    let mut all = vec![own(args, &home, &spawn)?];
+    if args.users {
+        all.push(users::doors(&home, &spawn)?);
+    }
+    let mut tasks = Tasks::new();
+    for Doors { daemon, listeners, held } in all {
+        let mut stopping = tasks.stopping();
+        tasks.spawn(TaskKind::Daemon, async move {
+            daemon.serve(listeners, stopping.wait()).await;
+            drop(held);
+        });
+    }
+    shutdown.await;
+    tasks.end(GOODBYE).await;
+    Ok(0)
+}
+
+/// This user's own socket.
+fn own(args: &ServeArgs, home: &Home, spawn: &Spawn) -> Result<Doors, Failure> {
     let path = args.socket.clone().unwrap_or_else(|| home.runtime().join("daemon.sock"));
     // A socket that is there is replaced when another is bound. The lock says whether anybody is behind it.
-    let Some(_lock) = Lock::take(&beside(&path))? else {
+    let Some(lock) = Lock::take(&beside(&path))? else {
         let text = format!("another daemon serves {} already; end that one, or name another with --socket", path.display());
         return Err(Failure::new(exit::UNAVAILABLE, text));
     };
     let listener = UnixListener::bind(&path)
         .map_err(|why| Failure::new(exit::UNAVAILABLE, format!("cannot listen on {}: {why}", path.display())))?;
-    let shutdown = told_to_end()?;
-    let users = if args.users { Some(door(&home, &spawn)?) } else { None };
     paint::talk(&format!("serving this user's sessions on {0}; from here: rialto --at unix://{0} ls", path.display()));
-    let own = Daemon::new(home, spawn).serve(vec![Box::new(listener)], shutdown);
-    match users {
-        // Seats of their own: strangers who take all of theirs keep nobody else out.
-        Some((_lock, users, listener)) => {
-            let shutdown = told_to_end()?;
-            tokio::join!(own, users.serve(vec![Box::new(listener)], shutdown));
-        }
-        None => own.await,
-    }
-    Ok(0)
-}
-
-/// What other users of this machine find.
-fn door(home: &Home, spawn: &Spawn) -> Result<(Lock, Daemon, UnixListener), Failure> {
-    let path = door::ours()?;
-    let taken = || Failure::new(exit::UNAVAILABLE, format!("another daemon serves {} already; end that one", path.display()));
-    let lock = Lock::take(&home.runtime().join("door.lock"))?.ok_or_else(taken)?;
-    let listener = UnixListener::bind_for_all(&path)
-        .map_err(|why| Failure::new(exit::UNAVAILABLE, format!("cannot listen on {}: {why}", path.display())))?;
-    let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).ok().flatten();
-    let name = user.map_or_else(|| nix::unistd::Uid::effective().to_string(), |user| user.name);
-    paint::talk(&format!("other users of this machine see what is shared with them: rialto --at user:{name} ls"));
-    let limits = Limits { connections: USERS, ..Limits::default() };
-    Ok((lock, Daemon::with(home.clone(), spawn.clone(), Box::new(AnyUser), limits), listener))
+    let daemon = Daemon::new(home.clone(), spawn.clone());
+    Ok(Doors { daemon, listeners: vec![Box::new(listener)], held: Some(lock) })
 }
 
 /// What a daemon is made of, here as in `stdio`.
