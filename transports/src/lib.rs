@@ -9,6 +9,7 @@ mod authenticate;
 pub mod exec;
 pub mod memory;
 pub mod quiet;
+pub mod ssh;
 pub mod stdio;
 pub mod unix;
 
@@ -60,11 +61,31 @@ pub struct DialError {
     /// What came of it.
     #[source]
     pub why: io::Error,
+    /// Whether trying again may help.
+    pub again: Again,
+}
+
+/// Whether trying again may help, where nobody changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Again {
+    /// It may: what is missing now may be there soon.
+    Soon,
+    /// It may, and not before that: whoever was asked counts failures.
+    After(std::time::Duration),
+    /// It will not: a person has to do something first.
+    Never,
 }
 
 impl DialError {
     fn new(to: impl Into<String>, why: io::Error) -> Self {
-        Self { to: to.into(), why }
+        Self { to: to.into(), why, again: Again::Soon }
+    }
+
+    /// One that says whether to try again.
+    #[must_use]
+    pub fn again(self, again: Again) -> Self {
+        Self { again, ..self }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rialto_protocol::message::Open;
 use rialto_protocol::{Code, ErrorReply};
-use rialto_transports::{Boxed, Dialer, Stream};
+use rialto_transports::{Again, Boxed, DialError, Dialer, Stream};
 use std::sync::Arc;
 
 /// One connection to whoever serves the session.
@@ -57,13 +57,27 @@ impl std::fmt::Debug for Through {
     }
 }
 
+/// What to tell a session of a way that could not be gone.
+fn unreached(why: &DialError) -> ErrorReply {
+    let reply = ErrorReply::new(0, Code::Unreachable, why.to_string());
+    match why.again {
+        Again::After(pause) => {
+            let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            ErrorReply { after_ms: Some(after_ms), ..reply }
+        }
+        // The bridge was not asked: what is refused there has other codes.
+        Again::Never => ErrorReply { retryable: false, ..reply },
+        _ => reply,
+    }
+}
+
 impl Connect for Through {
     fn connect(&self, open: Open) -> Linking {
         let Self { dialer, local } = self.clone();
         Box::pin(async move {
             match dialer.dial().await {
                 Ok(stream) => Ok(Link { stream, cookie: None, open, local }),
-                Err(why) => Err(ErrorReply::new(0, Code::Unreachable, why.to_string())),
+                Err(why) => Err(unreached(&why)),
             }
         })
     }
