@@ -104,6 +104,12 @@ fn shift_tab_tells_of_the_name_and_tab_indents_where_a_line_begins() {
     t.keys(&["BTab"]);
     until("what is known", || t.screen().contains("Says hello.").then_some(()));
     t.shows(&[">>> greet('x',"]);
+    t.keys(&["C-c"]);
+    t.type_line("import os; os.system('clear')");
+    t.type_text("greet");
+    t.keys(&["C-Space"]);
+    until("what is known, again", || t.screen().contains("Says hello.").then_some(()));
+    t.shows(&[">>> greet"]);
     t.keys(&["C-c", "Tab"]);
     t.type_text("x");
     t.shows(&[">>>     x"]);

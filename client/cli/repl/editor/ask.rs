@@ -24,6 +24,8 @@ pub(super) struct Asker {
     state: Arc<State>,
     /// The last question about completions: asked again for the same text, its answer may have come meanwhile.
     completing: Arc<Mutex<Option<Completing>>>,
+    /// A question about completeness that was not answered in time. Until it is, or the link is lost, no Enter waits again.
+    silent: Arc<Mutex<Option<Waiting<Completeness>>>>,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ struct Completing {
 
 impl Asker {
     pub(super) fn new(said: mpsc::Sender<Typed>, state: Arc<State>) -> Self {
-        Self { said, state, completing: Arc::default() }
+        Self { said, state, completing: Arc::default(), silent: Arc::default() }
     }
 
     /// Says something that the read need not end for. Where nobody listens it is not said.
@@ -54,10 +56,16 @@ impl Asker {
 
     /// Would the language's REPL run this? The kernel says, or we guess.
     pub(super) fn judge(&self, code: &str) -> Completeness {
-        let asked = self.ask(|answer| Question::Judge { code: code.to_owned(), answer });
-        match asked.map(|waiting| waiting.wait(JUDGING, None)) {
-            Some(Waited::Answer(Some(answer))) => answer,
-            _ => guess(code),
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent.as_ref().is_some_and(|waiting| waiting.wait(Duration::ZERO, None) == Waited::Late) {
+            return guess(code);
+        }
+        let Some(waiting) = self.ask(|answer| Question::Judge { code: code.to_owned(), answer }) else { return guess(code) };
+        let waited = waiting.wait(JUDGING, None);
+        *silent = (waited == Waited::Late).then_some(waiting);
+        match waited {
+            Waited::Answer(Some(answer)) => answer,
+            Waited::Answer(None) | Waited::Key | Waited::Late => guess(code),
         }
     }
 
@@ -89,5 +97,32 @@ impl Asker {
             Waited::Answer(found) => found,
             Waited::Key | Waited::Late => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prompt::LinkState;
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_is_silent_is_asked_again_when_it_speaks() {
+        let state = Arc::new(State::default());
+        state.set_link(LinkState::Connected.text());
+        let (said, mut asked) = mpsc::channel(8);
+        let asker = Asker::new(said, state);
+        // We guess, after a while; and then at once, without another question.
+        assert_eq!(asker.judge("1"), guess("1"));
+        let Ok(Typed::Ask(Question::Judge { answer, .. })) = asked.try_recv() else { panic!("nothing was asked") };
+        assert_eq!(asker.judge("2"), guess("2"));
+        assert!(asked.try_recv().is_err());
+        // The answer comes after all; a lost link drops the question, which is the same.
+        drop(answer);
+        let answers = std::thread::spawn(move || match asked.blocking_recv() {
+            Some(Typed::Ask(Question::Judge { answer, .. })) => answer.give(Completeness::Incomplete { indent: "  ".to_owned() }),
+            _ => panic!("nothing was asked"),
+        });
+        assert_eq!(asker.judge("3"), Completeness::Incomplete { indent: "  ".to_owned() });
+        answers.join().unwrap();
     }
 }

@@ -51,6 +51,7 @@ enum Key {
     Quit,
     External,
     Back,
+    Inspect,
     Paste,
     /// May move its line to the left.
     Outdents(char),
@@ -92,6 +93,9 @@ const BINDINGS: &[(KeyEvent, Key)] = &[
     (KeyEvent(KeyCode::Char('\\'), Modifiers::CTRL), Key::Quit),
     (KeyEvent(KeyCode::F(2), Modifiers::NONE), Key::External),
     (KeyEvent(KeyCode::BackTab, Modifiers::NONE), Key::Back),
+    // Ctrl-Space, as most terminals send it and as some do.
+    (KeyEvent(KeyCode::Char('@'), Modifiers::CTRL), Key::Inspect),
+    (KeyEvent(KeyCode::Char(' '), Modifiers::CTRL), Key::Inspect),
     (KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE), Key::Paste),
     (KeyEvent(KeyCode::Char(':'), Modifiers::NONE), Key::Outdents(':')),
     (KeyEvent(KeyCode::Char(')'), Modifiers::NONE), Key::Outdents(')')),
@@ -168,6 +172,7 @@ impl Keys {
                 Some(self.leave(Left::External { text: marks::take(line), drawn }))
             }
             Key::Back => self.dedent(line, pos).or_else(|| Some(self.inspect(line, pos))),
+            Key::Inspect => Some(self.inspect(line, pos)),
             Key::Paste => {
                 self.state.pasted.store(true, SeqCst);
                 None
