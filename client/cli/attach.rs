@@ -2,7 +2,7 @@
 
 use crate::args::{AttachArgs, LogsArgs, PlaceArgs};
 use crate::exit::Failure;
-use crate::local::Place;
+use crate::place::Place;
 use crate::{logs, paint, repl, target};
 
 pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failure> {

@@ -20,6 +20,9 @@ const NOTES: &str = r".SH EXIT STATUS
 \fBRIALTO_AT\fR
 Where the sessions are, as \fB\-\-at\fR.
 .TP
+\fBRIALTO_TOKEN\fR
+The token for a \fBwss://\fR place whose settings name none.
+.TP
 \fBRIALTO_CULL_AFTER\fR
 How long new sessions live without use, as \fB\-\-cull\-after\fR.
 .TP
@@ -54,6 +57,9 @@ No colours.
 .TP
 \fI~/.local/state/rialto/MACHINE/sessions/ID/\fR
 A session: its journal, its lock, its log.
+.TP
+\fI~/.config/rialto/places.toml\fR
+Places with names, as \fBrialto places\fR writes them.
 .TP
 \fI/run/user/UID/rialto/\fR, else \fI/tmp/rialto\-UID/\fR
 Sockets.
@@ -95,6 +101,12 @@ pub(crate) fn sessions() -> Vec<CompletionCandidate> {
         CompletionCandidate::new(name).help(Some(what.into())).display_order(Some(n))
     };
     specs.into_iter().enumerate().map(candidate).collect()
+}
+
+/// The places that have a name.
+pub(crate) fn places() -> Vec<CompletionCandidate> {
+    let all = crate::place::kept::all().unwrap_or_default().into_iter().take(MOST);
+    all.map(|(name, kept)| CompletionCandidate::new(name).help(kept.get("at").map(|at| at.to_owned().into()))).collect()
 }
 
 /// The kernels that can be run here.

@@ -4,7 +4,7 @@
 use crate::args::{ExecArgs, PlaceArgs};
 use crate::done::{Done, Finished};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::render::Screen;
 use crate::stdin::{Got, Stdin};
 use crate::{paint, reach, target};
@@ -28,6 +28,17 @@ struct Source {
     stdin_is_code: bool,
 }
 
+/// What the place's URL says is meant where nothing else is named.
+fn meant(mut args: ExecArgs, place: &Place) -> ExecArgs {
+    if args.session.is_none() && !args.rm {
+        args.session = place.session().map(str::to_owned);
+    }
+    if args.kernel.is_none() {
+        args.kernel = place.kernel().map(str::to_owned);
+    }
+    args
+}
+
 pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure> {
     let source = source(&args)?;
     let eval = match &args.eval_id {
@@ -35,6 +46,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
         None => rialto_client::eval_id()?,
     };
     let place = Place::of(place)?;
+    let args = meant(args, &place);
     let open = open(&args, eval)?;
     if args.detach {
         return detached(&place, open, eval, source).await;

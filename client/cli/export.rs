@@ -11,9 +11,9 @@ pub(crate) use cells::Keep;
 
 use crate::args::{ExportArgs, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
 use crate::logs::Item;
 use crate::past::Past;
+use crate::place::Place;
 use crate::sanitise::{Filter, Pen, Rule};
 use crate::{paint, reach};
 use cells::{Cell, Cells};

@@ -3,7 +3,7 @@
 
 use crate::args::{ForkArgs, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::replay::{Plan, Progress, Step, Target, Walk, Which, create};
 use crate::{ls, paint, sanitise};
 use rialto_client::protocol::message::Open;

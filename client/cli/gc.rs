@@ -3,8 +3,8 @@
 
 use crate::args::{GcArgs, PlaceArgs};
 use crate::exit::Failure;
-use crate::local::Place;
 use crate::ls::duration;
+use crate::place::Place;
 use crate::render::size;
 use crate::{ls, paint, rm};
 use rialto_bridge::home::{HomeError, SessionHome};

@@ -1,7 +1,7 @@
 //! `rialto lss`: a word that is no command means a session, and one that looks like a command was probably meant as one.
 
 use crate::args::{Args, PlaceArgs};
-use crate::local::Place;
+use crate::place::Place;
 use clap::CommandFactory;
 
 /// The command that was meant, as far as one can tell. A name of a session must not be taken for one that only looks alike, so

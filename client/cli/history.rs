@@ -7,10 +7,10 @@ mod matching;
 
 use crate::args::{HistoryArgs, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
 use crate::logs::{Item, clock};
 use crate::paint::{self, paint};
 use crate::past::Past;
+use crate::place::Place;
 use crate::{people, reach};
 use matching::Matching;
 use rialto_bridge::journal::{Journal, JournalError};

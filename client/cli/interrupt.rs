@@ -3,7 +3,7 @@
 
 use crate::args::{InterruptArgs, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::{paint, reach};
 use rialto_client::Start;
 use rialto_client::protocol::message::{Escalate, GetEval, InterruptAnswer, Verdict};

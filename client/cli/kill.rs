@@ -2,7 +2,7 @@
 
 use crate::args::{ManySessions, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::{paint, reach};
 use rialto_bridge::home::SessionHome;
 use rialto_client::Start;

@@ -10,7 +10,7 @@ mod transcript;
 
 use crate::args::{LogsArgs, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::{paint, reach};
 use audit::Audit;
 pub(crate) use audit::since;

@@ -6,8 +6,8 @@ pub(crate) use row::{duration, plain};
 
 use crate::args::{LsArgs, PlaceArgs};
 use crate::exit::Failure;
-use crate::local::Place;
 use crate::paint;
+use crate::place::Place;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use rialto_client::protocol::message::Listed;
 use row::{HEADER, Row};

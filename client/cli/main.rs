@@ -18,7 +18,7 @@ mod init;
 mod interrupt;
 mod kernels;
 mod kill;
-mod local;
+
 mod log;
 mod logs;
 mod ls;
@@ -27,6 +27,8 @@ mod otlp;
 mod paint;
 mod past;
 mod people;
+mod place;
+mod places;
 mod reach;
 mod redact;
 mod render;
@@ -125,6 +127,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Top(args) => top::run(&place, &args).await,
         Command::Verify(args) => verify::run(&place, &args),
         Command::Redact(args) => redact::run(&place, &args).await,
+        Command::Places(args) => places::run(args).await,
         Command::Kernels(args) => kernels::run(&args),
         Command::Doctor => doctor::run(),
         Command::Rpc(args) => rpc::run(&place, &args).await,

@@ -2,8 +2,8 @@
 //! that looking back starts nothing. The two take turns as supervisors come and go. One item at a time, however many there are.
 
 use crate::exit::{self, Failure};
-use crate::local::Place;
 use crate::logs::{Item, Stored};
+use crate::place::Place;
 use crate::{paint, reach};
 use rialto_bridge::home::{HomeError, SessionHome};
 use rialto_bridge::journal::{Journal, JournalError};

@@ -1,8 +1,8 @@
 //! A session that answers, or the reason why it does not: what every short command begins with.
 
 use crate::exit::Failure;
-use crate::local::Place;
 use crate::paint;
+use crate::place::Place;
 use rialto_client::protocol::message::{EvalInfo, GetEval};
 use rialto_client::protocol::{Code, ErrorReply, EvalNumber};
 use rialto_client::{Connected, Incoming, Session, Start};

@@ -3,7 +3,7 @@
 
 use crate::args::{EvalArgs, PlaceArgs};
 use crate::exit::Failure;
-use crate::local::Place;
+use crate::place::Place;
 use crate::{paint, reach};
 use rialto_client::Start;
 

@@ -16,8 +16,8 @@ pub(crate) use target::Target;
 
 use crate::args::{PlaceArgs, ReplayArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
 use crate::logs::Item;
+use crate::place::Place;
 use crate::{paint, target as session};
 use report::Report;
 use rialto_client::protocol::message::{Create, Open};

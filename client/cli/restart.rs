@@ -2,7 +2,7 @@
 
 use crate::args::{PlaceArgs, SessionArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::{paint, reach};
 use rialto_client::protocol::Seq;
 use rialto_client::protocol::event::{EndOfLife, Event, LifeEnded, LifeStarted};

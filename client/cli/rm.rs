@@ -3,7 +3,7 @@
 
 use crate::args::{PlaceArgs, RmArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::render::size;
 use crate::{kill, paint};
 use rialto_bridge::home::{Home, HomeError, SessionHome, leftover};

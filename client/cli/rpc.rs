@@ -9,7 +9,7 @@ mod track;
 
 use crate::args::{PlaceArgs, RpcArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::stdin::{Got, Stdin};
 use crate::target;
 use line::{Lines, Request};

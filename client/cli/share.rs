@@ -3,7 +3,7 @@
 
 use crate::args::{PlaceArgs, ShareArgs, UnshareArgs};
 use crate::exit::Failure;
-use crate::local::Place;
+use crate::place::Place;
 use crate::{ls, paint, people, reach};
 use rialto_client::Start;
 use rialto_client::protocol::Scope;

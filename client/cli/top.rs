@@ -8,7 +8,7 @@ mod table;
 
 use crate::args::{PlaceArgs, TopArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use load::{Load, Sample};
 use screen::Screen;
 use std::io::{IsTerminal, Write};

@@ -8,7 +8,7 @@ mod copy;
 
 use crate::args::{PlaceArgs, VerifyArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::{ls, paint};
 use copy::Copied;
 use rialto_bridge::home::{Home, SessionHome};

@@ -2,7 +2,7 @@
 
 use crate::args::{EvalArgs, PlaceArgs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::{paint, reach};
 use rialto_bridge::journal::Journal;
 use rialto_client::protocol::event::{Ended, Event};

@@ -43,7 +43,7 @@ mod unfinished;
 use crate::args::{DoneArgs, PlaceArgs, ReplArgs};
 use crate::done::{Done, Way};
 use crate::exit::Failure;
-use crate::local::Place;
+use crate::place::Place;
 use crate::target;
 use budget::Budget;
 use confirm::Confirm;
@@ -72,9 +72,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     let place = Place::of(place)?;
     let known = |name: &str| place.home().is_none_or(|home| home.resolve(name).is_ok());
     let is_kernel = |name: &str| rialto_kernels::known().iter().any(|k| k.name == name);
-    let kernel = args.kernel.as_deref();
-    let mut open =
-        target::wanted(args.session.as_deref(), kernel, args.new, args.python.as_deref(), &args.life, &known, &is_kernel)?;
+    // What the place's URL says is meant where nothing else is named.
+    let session = args.session.as_deref().or_else(|| place.session().filter(|_| !args.new));
+    let kernel = args.kernel.as_deref().or_else(|| place.kernel());
+    let mut open = target::wanted(session, kernel, args.new, args.python.as_deref(), &args.life, &known, &is_kernel)?;
     // An id, or the beginning of one, names what is there and never makes anything.
     if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
         open.create = open.create.filter(|_| place.home().is_none());

@@ -2,8 +2,8 @@
 //! gathered here: events pass by one at a time, however many there are.
 
 use crate::exit::{self, Failure};
-use crate::local::Place;
 use crate::logs::Item;
+use crate::place::Place;
 use crate::{reach, target};
 use rialto_client::protocol::event::{Ended, Event};
 use rialto_client::protocol::message::EvalInfo;

@@ -1,6 +1,6 @@
 //! Where this user's terminals left a session: what happened since is told when they come back.
 
-use crate::local::Place;
+use crate::place::Place;
 use rialto_bridge::home::Home;
 use rialto_client::protocol::{Cursor, SessionId};
 use std::fs::{DirBuilder, OpenOptions};

@@ -3,9 +3,9 @@
 
 use super::inputs::{Input, Inputs};
 use crate::exit::{self, Failure};
-use crate::local::Place;
 use crate::logs::Item;
 use crate::past::Past;
+use crate::place::Place;
 use rialto_client::protocol::event::Event;
 use rialto_client::protocol::{Cursor, EvalNumber, Life, Seq};
 use std::collections::{BTreeMap, BTreeSet};

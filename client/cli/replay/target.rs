@@ -4,7 +4,7 @@ use super::inputs::{Answer, Input};
 use super::progress::Progress;
 use super::shown::Shown;
 use crate::exit::{self, Failure};
-use crate::local::Place;
+use crate::place::Place;
 use crate::stdin::{Got, Stdin};
 use crate::{paint, reach};
 use rialto_client::protocol::event::{Asked, Event};

@@ -1,17 +1,27 @@
 //! Where sessions are: on this machine, reached directly, or wherever `--at` says.
+//!
+//! | question | file |
+//! |---|---|
+//! | what does a URL say? | `url.rs` |
+//! | what is kept of places with names? | `kept.rs` |
+
+pub(crate) mod kept;
+pub(crate) mod url;
 
 use crate::args::PlaceArgs;
 use crate::exit::Failure;
+use kept::Kept;
 use rialto_bridge::home::{Home, door};
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::protocol::message::{Listing, Open, Plain};
 use rialto_client::protocol::{ErrorReply, Message};
-use rialto_client::{Connect, Link, Linking, Options, Session, Start, Through};
+use rialto_client::{Connect, Dialer, Link, Linking, Options, Session, Start, Through};
 use rialto_transports::exec::ExecDialer;
 use rialto_transports::unix::UnixDialer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use url::{Url, Way};
 
 /// How long a listing waits for a supervisor that does not answer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -21,26 +31,81 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) enum Place {
     /// This machine: a supervisor is started or found, and talked to without anything in between.
     Here { home: Arc<Home>, spawn: Arc<Spawn>, who: String, made: Arc<AtomicBool> },
-    /// Behind a daemon, which does that for us; as `--at` said it.
-    There(Through, Arc<str>),
+    /// Behind a daemon, which does that for us.
+    There(Arc<There>),
+}
+
+/// A place that is reached by a dialer.
+pub(crate) struct There {
+    through: Through,
+    /// As `--at` said it.
+    at: String,
+    /// Whether its users are those of this machine.
+    ours: bool,
+    /// What is meant there where nothing is named.
+    session: Option<String>,
+    kernel: Option<String>,
+}
+
+/// A URL, and what is kept beside it where it has a name.
+pub(crate) struct Known {
+    /// As it was said.
+    pub(crate) at: String,
+    pub(crate) url: Url,
+    #[allow(dead_code)]
+    pub(crate) kept: Kept,
+}
+
+impl Known {
+    /// What a URL or a name means.
+    pub(crate) fn of(at: &str) -> Result<Self, Failure> {
+        if url::is_url(at) {
+            return Ok(Self { at: at.to_owned(), url: Url::parse(at)?, kept: Kept::default() });
+        }
+        if !kept::is_name(at) {
+            return Err(Failure::usage(format!("{at:?} is no place: {}", url::USE)));
+        }
+        let kept = kept::named(at)?.ok_or_else(|| kept::unknown(at))?;
+        let mut url = Url::parse(kept.get("at").unwrap_or_default())?;
+        url.session = kept.get("session").map(str::to_owned).or(url.session);
+        url.kernel = kept.get("kernel").map(str::to_owned).or(url.kernel);
+        Ok(Self { at: at.to_owned(), url, kept })
+    }
+
+    /// The way there. Nothing is dialled yet.
+    pub(crate) fn dialer(&self) -> Result<Arc<dyn Dialer>, Failure> {
+        Ok(match &self.url.way {
+            Way::Unix(path) => Arc::new(UnixDialer::new(path)),
+            Way::User(name) => {
+                let uid = crate::people::uid(name)?;
+                Arc::new(UnixDialer::of(door::of(uid)?, uid))
+            }
+            Way::Exec(command) => Arc::new(ExecDialer::shell(command)),
+            Way::Ssh(machine) => return Err(Failure::usage(format!("ssh://{} cannot be reached yet", machine.text()))),
+            // The secret is `kept::token(&self.kept)`, asked for at each dial.
+            Way::WebSocket { tls, machine, path } => {
+                let scheme = if *tls { "wss" } else { "ws" };
+                return Err(Failure::usage(format!("{scheme}://{}{path} cannot be reached yet", machine.text())));
+            }
+        })
+    }
+
+    /// Whether the end of what is there ends the stream at once, so that nothing need be asked whether it lives.
+    const fn local(&self) -> bool {
+        matches!(self.url.way, Way::Unix(_) | Way::User(_))
+    }
 }
 
 impl Place {
     /// The place that the command line names.
     pub(crate) fn of(args: &PlaceArgs) -> Result<Self, Failure> {
-        let Some(at) = &args.at else { return Self::here() };
-        let dialer: Arc<dyn rialto_client::Dialer> = if let Some(path) = at.strip_prefix("unix://") {
-            Arc::new(UnixDialer::new(path))
-        } else if let Some(name) = at.strip_prefix("user:") {
-            let uid = crate::people::uid(name)?;
-            Arc::new(UnixDialer::of(door::of(uid)?, uid))
-        } else if let Some(command) = at.strip_prefix("exec:") {
-            Arc::new(ExecDialer::shell(command))
-        } else {
-            let text = format!("{at:?} is no place: use unix:///path/of/a/daemon.sock, user:NAME or exec:COMMAND");
-            return Err(Failure::usage(text));
-        };
-        Ok(Self::There(Through { dialer, local: true }, at.as_str().into()))
+        args.at.as_deref().map_or_else(Self::here, |at| Self::at_known(&Known::of(at)?))
+    }
+
+    pub(crate) fn at_known(known: &Known) -> Result<Self, Failure> {
+        let through = Through { dialer: known.dialer()?, local: known.local() };
+        let Url { session, kernel, .. } = known.url.clone();
+        Ok(Self::There(Arc::new(There { through, at: known.at.clone(), ours: known.local(), session, kernel })))
     }
 
     pub(crate) fn here() -> Result<Self, Failure> {
@@ -65,7 +130,7 @@ impl Place {
     pub(crate) fn at(&self) -> Option<String> {
         match self {
             Self::Here { .. } => None,
-            Self::There(_, at) => Some(at.to_string()),
+            Self::There(there) => Some(there.at.clone()),
         }
     }
 
@@ -73,7 +138,23 @@ impl Place {
     pub(crate) fn users_are_ours(&self) -> bool {
         match self {
             Self::Here { .. } => true,
-            Self::There(_, at) => !at.starts_with("exec:"),
+            Self::There(there) => there.ours,
+        }
+    }
+
+    /// The session that is meant where none is named.
+    pub(crate) fn session(&self) -> Option<&str> {
+        match self {
+            Self::Here { .. } => None,
+            Self::There(there) => there.session.as_deref(),
+        }
+    }
+
+    /// The kernel of a new session, where none is named.
+    pub(crate) fn kernel(&self) -> Option<&str> {
+        match self {
+            Self::Here { .. } => None,
+            Self::There(there) => there.kernel.as_deref(),
         }
     }
 
@@ -95,7 +176,7 @@ impl Place {
     pub(crate) fn open_with(&self, open: Open, options: Options) -> Session {
         match self {
             Self::Here { .. } => Session::new(self.clone(), open, options),
-            Self::There(through, _) => Session::new(through.clone(), open, options),
+            Self::There(there) => Session::new(there.through.clone(), open, options),
         }
     }
 
@@ -103,8 +184,8 @@ impl Place {
     pub(crate) async fn list(&self) -> Result<Listing, ErrorReply> {
         match self {
             Self::Here { home, who, .. } => router::list(home, who, PATIENCE, usize::MAX).await,
-            Self::There(through, _) => {
-                let link = through.connect(Open::default()).await?;
+            Self::There(there) => {
+                let link = there.through.connect(Open::default()).await?;
                 match rialto_client::ask(link, "rialto", Message::List(Plain { re: 1 })).await? {
                     Message::Listing(listing) => Ok(listing),
                     other => {
@@ -119,7 +200,7 @@ impl Place {
 impl Connect for Place {
     fn connect(&self, open: Open) -> Linking {
         match self {
-            Self::There(through, _) => through.connect(open),
+            Self::There(there) => there.through.connect(open),
             Self::Here { home, spawn, who, made } => {
                 let (home, spawn, who, made) = (home.clone(), spawn.clone(), who.clone(), made.clone());
                 Box::pin(async move {
