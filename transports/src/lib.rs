@@ -7,11 +7,13 @@
 
 mod authenticate;
 pub mod exec;
+pub mod http;
 pub mod memory;
 pub mod quiet;
 pub mod ssh;
 pub mod stdio;
 pub mod unix;
+pub mod websocket;
 
 pub use authenticate::{Authenticator, Credential, Identity, Refused};
 
@@ -87,6 +89,11 @@ impl DialError {
     pub fn again(self, again: Again) -> Self {
         Self { again, ..self }
     }
+}
+
+/// Somebody else's error as one of the system's, which is what streams know.
+fn io_error(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::other(why)
 }
 
 /// By which way a connection came.

@@ -1,0 +1,302 @@
+//! Accepts TCP connections, lets nobody hold one up, and sorts what they ask for.
+
+use super::guard::{self, Denied, Names};
+use super::routes::{Body, Routes, Visitor, text};
+use crate::websocket::{self, LastWord, Upgrade};
+use crate::{Authenticator, Boxed, How, Identity, Listener, Peer, Stream};
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    HeaderValue, ORIGIN, VARY, WWW_AUTHENTICATE,
+};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// Accepted and not yet taken by the daemon.
+const BACKLOG: usize = 16;
+/// A request's head. Bytes. (The parser's own buffer, and so all that somebody unproved can fill.)
+const HEAD: usize = 16 * 1024;
+/// Lines of it.
+const HEADERS: usize = 64;
+/// How long to wait when accepting fails for want of descriptors or memory.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Ceilings of a listener.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections that have not shown who they are.
+    pub unproved: usize,
+    /// Connections whose sender has, and that are answered here.
+    pub proved: usize,
+    /// For TLS, and again for the head of a request.
+    pub handshake: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { unproved: 64, proved: 128, handshake: Duration::from_secs(10) }
+    }
+}
+
+/// What a listener is made with.
+pub struct Settings {
+    /// Who decides who somebody is.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// TLS of our own. Without it something in front of us has it, or nobody.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Our names, and pages that may come.
+    pub names: Names,
+    /// What else is served.
+    pub routes: Arc<dyn Routes>,
+    /// What the last bytes of a connection said.
+    pub last_word: LastWord,
+    /// Ceilings.
+    pub limits: Limits,
+}
+
+/// What was counted at the door.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Accepted.
+    pub accepted: AtomicU64,
+    /// Refused, for want of a proof or of a right name.
+    pub refused: AtomicU64,
+    /// Dropped, for want of a seat before they had shown anything.
+    pub dropped: AtomicU64,
+}
+
+/// A port. What runs for its connections ends with it, but for what the daemon has taken.
+pub struct WebListener {
+    socket: TcpListener,
+    shared: Arc<Shared>,
+    ready: mpsc::Receiver<(Stream, Peer)>,
+    connections: JoinSet<()>,
+    /// Who has shown nothing yet, oldest first.
+    unproved: VecDeque<(Arc<AtomicBool>, AbortHandle)>,
+    text: String,
+}
+
+struct Shared {
+    settings: Settings,
+    ready: mpsc::Sender<(Stream, Peer)>,
+    proved: AtomicUsize,
+    counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for WebListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebListener").field("on", &self.text).finish_non_exhaustive()
+    }
+}
+
+impl WebListener {
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// Where the system does not allow it. Needs a runtime.
+    pub async fn bind(address: SocketAddr, settings: Settings) -> io::Result<Self> {
+        let socket = TcpListener::bind(address).await?;
+        let scheme = if settings.tls.is_some() { "wss" } else { "ws" };
+        let text = format!("{scheme}://{}", socket.local_addr()?);
+        let (to, ready) = mpsc::channel(BACKLOG);
+        let shared = Shared { settings, ready: to, proved: AtomicUsize::new(0), counters: Arc::default() };
+        let (connections, unproved) = (JoinSet::new(), VecDeque::new());
+        Ok(Self { socket, shared: Arc::new(shared), ready, connections, unproved, text })
+    }
+
+    /// Where it listens: the port is known now.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// What is counted here.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    fn begin(&mut self, stream: TcpStream, from: SocketAddr) {
+        let counters = &self.shared.counters;
+        counters.accepted.fetch_add(1, Ordering::Relaxed);
+        self.unproved.retain(|(proved, task)| !proved.load(Ordering::Relaxed) && !task.is_finished());
+        if self.unproved.len() >= self.shared.settings.limits.unproved
+            && let Some((_, oldest)) = self.unproved.pop_front()
+        {
+            counters.dropped.fetch_add(1, Ordering::Relaxed);
+            oldest.abort();
+        }
+        let proved = Arc::new(AtomicBool::new(false));
+        let visit = Visit { shared: Arc::clone(&self.shared), from, proved: Arc::clone(&proved), certificate: None };
+        let task = self.connections.spawn(visit.serve(stream));
+        self.unproved.push_back((proved, task));
+    }
+}
+
+impl Listener for WebListener {
+    fn accept(&mut self) -> Boxed<'_, (Stream, Peer)> {
+        Box::pin(async {
+            loop {
+                tokio::select! {
+                    Some(ready) = self.ready.recv() => return ready,
+                    accepted = self.socket.accept() => match accepted {
+                        Ok((stream, from)) => self.begin(stream, from),
+                        Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => {}
+                        Err(why) => {
+                            tracing::warn!(%why, on = self.text, "cannot accept; trying again");
+                            tokio::time::sleep(BACK_OFF).await;
+                        }
+                    },
+                    Some(_) = self.connections.join_next() => {}
+                }
+            }
+        })
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+}
+
+/// One TCP connection, until it ends or is the daemon's.
+struct Visit {
+    shared: Arc<Shared>,
+    from: SocketAddr,
+    proved: Arc<AtomicBool>,
+    certificate: Option<Vec<u8>>,
+}
+
+/// What came of a request besides its answer.
+type Upgraded = Mutex<Option<Upgrade>>;
+
+impl Visit {
+    async fn serve(mut self, stream: TcpStream) {
+        let from = self.from;
+        if let Err(why) = self.converse(stream).await {
+            // Anybody can send nonsense to a port; it is no news.
+            tracing::debug!(%from, %why, "a connection of the port ended");
+        }
+        if self.proved.load(Ordering::Relaxed) {
+            self.shared.proved.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn converse(&mut self, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let limits = self.shared.settings.limits.clone();
+        let stream: Stream = match &self.shared.settings.tls {
+            None => Box::new(stream),
+            Some(config) => {
+                let accepting = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+                let stream = timeout(limits.handshake, accepting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+                self.certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|der| der.to_vec());
+                Box::new(stream)
+            }
+        };
+        let upgraded: Upgraded = Mutex::new(None);
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.handshake).max_buf_size(HEAD).max_headers(HEADERS);
+        let service = service_fn(async |request| Ok::<_, Infallible>(self.answer(request, &upgraded).await));
+        builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await.map_err(io::Error::other)?;
+        let Some(upgrade) = upgraded.into_inner().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
+        match upgrade {
+            Upgrade::Bytes { on, peer } => {
+                let stream = websocket::accepted(on, self.shared.settings.last_word).await?;
+                let _ = self.shared.ready.send((stream, peer)).await;
+            }
+            Upgrade::Other { on, uri, peer } => {
+                let socket = websocket::accepted_for_routes(on).await?;
+                self.shared.settings.routes.converse(socket, uri, peer).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, request: Request<Incoming>, upgraded: &Upgraded) -> Response<Body> {
+        let origin = request.headers().get(ORIGIN).cloned();
+        let asked = format!("{} {}", request.method(), request.uri().path());
+        let mut response = match self.shared.settings.names.check(request.headers()) {
+            Err(Denied(status, why)) => {
+                tracing::info!(from = %self.from, %asked, %why, "refused");
+                self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+                return text(status, &why);
+            }
+            Ok(()) if request.method() == Method::OPTIONS => preflight(),
+            Ok(()) => self.checked(request, upgraded).await,
+        };
+        // A page that may come may also read.
+        if let Some(origin) = origin {
+            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
+        }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            tracing::info!(from = %self.from, %asked, "refused: unproved");
+            self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rialto\""));
+        }
+        response
+    }
+
+    async fn checked(&self, mut request: Request<Incoming>, upgraded: &Upgraded) -> Response<Body> {
+        let settings = &self.shared.settings;
+        let certificate = self.certificate.as_deref();
+        let who = guard::prove(&*settings.authenticator, request.headers(), request.uri(), certificate, self.from);
+        if who.is_ok() && !self.proved.load(Ordering::Relaxed) {
+            if self.shared.proved.fetch_add(1, Ordering::Relaxed) >= settings.limits.proved {
+                self.shared.proved.fetch_sub(1, Ordering::Relaxed);
+                let text_ =
+                    format!("this port answers {} connections at once, and all are taken; try again", settings.limits.proved);
+                return text(StatusCode::SERVICE_UNAVAILABLE, &text_);
+            }
+            self.proved.store(true, Ordering::Relaxed);
+        }
+        if request.uri().path() != websocket::PATH {
+            let (identity, refused) = who.map_or_else(|why| (None, Some(why)), |who| (Some(who), None));
+            let visitor = Visitor { peer: self.peer(How::Http, identity), refused };
+            return settings.routes.answer(request, visitor).await;
+        }
+        let who = match who {
+            Ok(who) => who,
+            Err(why) => return text(StatusCode::UNAUTHORIZED, &why.0),
+        };
+        match websocket::upgrade(&mut request, self.peer(How::WebSocket, Some(who)), &*settings.routes) {
+            Ok((response, upgrade)) => {
+                *upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+                response
+            }
+            Err((status, why)) => text(status, &why),
+        }
+    }
+
+    fn peer(&self, how: How, identity: Option<Identity>) -> Peer {
+        let by = identity.as_ref().and_then(|who| who.credential.as_deref()).map_or_else(String::new, |by| format!(" by {by}"));
+        let way = if how == How::Http { "http" } else { "ws" };
+        Peer { how, uid: None, pid: None, identity, text: format!("{way} {}{by}", self.from) }
+    }
+}
+
+/// A browser asks before it sends a header of ours.
+fn preflight() -> Response<Body> {
+    let mut response = text(StatusCode::NO_CONTENT, "");
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type, last-event-id"));
+    // Nothing here is a cookie.
+    headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    response
+}
