@@ -264,9 +264,12 @@ pub struct Completions {
 pub struct Completion {
     /// The text that would stand there.
     pub text: String,
-    /// `function`, `module`, `class`, `keyword`, `instance`...
+    /// What it is, in the language's own words: `function`, `module`, `keyword`.
     #[serde(default)]
     pub kind: String,
+    /// What it is called with, `(name, loud=False)`; empty where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub signature: String,
 }
 
 /// Would the REPL run it?

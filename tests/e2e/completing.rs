@@ -6,11 +6,11 @@ use crate::editing::prompt;
 #[test]
 fn possibilities_are_listed_with_their_kind() {
     let world = World::new();
-    world.session("work", "apple_one = 1\ndef apple_two(): pass\nimport apple_pie".trim_end_matches("\nimport apple_pie"));
+    world.session("work", "apple_one = 1\ndef apple_two(much, *, ripe=True): pass");
     let t = prompt(&world);
     t.type_text("print(apple");
     t.keys(&["Tab"]);
-    t.shows(&["apple_one  instance  apple_two  function", ">>> print(apple_"]);
+    t.shows(&["apple_one  instance", "apple_two  function  (much, *, ripe=True)", ">>> print(apple_"]);
     t.type_text("o");
     t.keys(&["Tab"]);
     t.shows(&[">>> print(apple_one"]);
@@ -23,7 +23,8 @@ fn possibilities_are_listed_with_their_kind() {
     t.keys(&["Tab"]);
     t.shows(&["...     print(apple_one"]);
     t.keys(&["BSpace", "BSpace", "BSpace", "Tab"]);
-    t.shows(&["1", "apple_one  instance  apple_two  function", ">>> if True:", "...     print(apple_"]);
+    let listed = ["apple_one  instance", "apple_two  function  (much, *, ripe=True)"];
+    t.shows(&["1", listed[0], listed[1], ">>> if True:", "...     print(apple_"]);
 }
 
 #[test]

@@ -267,7 +267,10 @@ fn read_answer(r: &mut Reader<'_>) -> Result<Answer, Malformed> {
             let (start, end, more) = (r.u32()? as usize, r.u32()? as usize, r.flag()?);
             let mut items = Vec::new();
             for _ in 0..r.u16()? {
-                items.push(Completion { text: r.text()?, kind: r.text()? });
+                let (text, about) = (r.text()?, r.text()?);
+                // A runner that knows the signature puts it behind a tab.
+                let (kind, signature) = about.split_once('\t').unwrap_or((&about, ""));
+                items.push(Completion { text, kind: kind.to_owned(), signature: signature.to_owned() });
             }
             Answer::Completions(Completions { start, end, items, more })
         }

@@ -13,6 +13,33 @@ fn complete(d: &mut Driver, code: &str) -> (usize, Vec<(String, String)>, bool) 
     }
 }
 
+/// What it is called with is told as far as that runs nobody's code.
+#[test]
+fn signatures_stand_beside_completions() {
+    let mut d = Driver::start();
+    d.exec(
+        "class A:\n    def __init__(self, name, *, loud=False): pass\n    def go(self, a, b=1, *c, d='x', **e): pass\n    \
+         @staticmethod\n    def of(z, /, y): pass\n    @classmethod\n    def make(cls, q=[1]): pass\nit = A('x')",
+    )
+    .ok();
+    let mut signature = |code: &str| match d.query(Query::Complete { code: code.into(), cursor: code.len() }) {
+        Answer::Completions(found) => found.items.first().map(|item| item.signature.clone()).unwrap_or_default(),
+        other => panic!("{other:?}"),
+    };
+    let expected = [
+        ("it.go", "(a, b=1, *c, d='x', **e)"),
+        ("A.go", "(self, a, b=1, *c, d='x', **e)"),
+        ("it.of", "(z, /, y)"),
+        ("it.mak", "(q=...)"),
+        ("A", "(name, *, loud=False)"),
+        ("len", "(obj, /)"),
+        ("it", ""),
+    ];
+    for (code, wanted) in expected {
+        assert_eq!(signature(code), wanted, "{code}");
+    }
+}
+
 #[test]
 fn what_could_stand_at_the_cursor() {
     let mut d = Driver::start();

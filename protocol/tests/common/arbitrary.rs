@@ -172,7 +172,7 @@ structs! {
     Carried { re seq }
     CompletionsReply { re completions }
     Completions { start end items more }
-    Completion { text kind }
+    Completion { text kind signature }
     Inspected { re data }
     CompletenessReply { re completeness }
     Status { printed re session name state kernel info epoch head life running running_eval running_ms queued evals clients owner created_ms

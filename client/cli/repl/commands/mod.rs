@@ -22,7 +22,8 @@ use table::Verb;
 pub(super) fn completions(line: &str, cursor: usize) -> Completions {
     let typed = line.get(1..cursor).unwrap_or_default();
     let named = table::names().into_iter().filter(|name| name.starts_with(typed));
-    let items = named.map(|name| Completion { text: name.to_owned(), kind: "command".to_owned() }).collect();
+    let items =
+        named.map(|name| Completion { text: name.to_owned(), kind: "command".to_owned(), ..Completion::default() }).collect();
     Completions { start: 1, end: cursor.max(1), items, more: false }
 }
 

@@ -8,7 +8,7 @@ def complete(code, cursor, _):
     start = cursor - len(word.encode('utf-8', 'rialto'))
     out = [pack('<BIIBH', 1, max(start, 0), cursor, len(names) > 500, min(len(names), 500))]
     for name in names[:500]:
-        out.append(field(name[:1000]) + field(found[name]))
+        out.append(field(name[:1000]) + field(found[name][:1000]))
     return b''.join(out)
 
 
@@ -33,7 +33,7 @@ def possible(before):
     if '.' in token:
         path = token.rpartition('.')[0]
         ok, value = resolve(path) if path else (ahead[-1:] in ('"', "'"), '')
-        return word, {n: kind_of(static(value, n)) for n in names_of(value) if n.startswith(word)} if ok else {}
+        return word, {n: about(static(value, n), not isinstance(value, (type, type(sys)))) for n in names_of(value) if n.startswith(word)} if ok else {}
     if word[:1].isdigit():
         return word, {}
     found = {}
@@ -53,8 +53,8 @@ def possible(before):
         found[name] = 'keyword'
     for names in (builtins.__dict__, ns):
         for name in list(names):
-            if type(name) is str:
-                found[name] = kind_of(names[name])
+            if type(name) is str and name.startswith(word):
+                found[name] = about(names[name])
     return word, {name: kind for name, kind in found.items() if name.startswith(word)}
 
 
@@ -139,6 +139,55 @@ def keys_of(value):
         return ()
 
 
+def about(value, bound=False):
+    """What it is and, behind a tab, what it is called with, as far as that can be told without running anybody's code."""
+    kind = kind_of(value)
+    text = signature_of(value, bound) if kind in ('function', 'class') else None
+    return kind + '\t' + text if text else kind
+
+
+def signature_of(value, bound):
+    import types
+    function, method = types.FunctionType, type(value) in (types.MethodType, classmethod) or bound and type(value) is not staticmethod
+    if type(value) in (types.MethodType, classmethod, staticmethod):
+        value = value.__func__
+    if issubclass(type(value), type):
+        made, method = static(value, '__init__'), True
+        value = made if type(made) is function else value
+    for _ in range(10):
+        if type(value) is not function or '__wrapped__' not in value.__dict__:
+            break
+        value = value.__dict__['__wrapped__']
+    if type(value) is not function:
+        text = getattr(value, '__text_signature__', None) if type(value) in (type, type(len), type(str.join)) else None
+        return text.replace('($self, ', '(').replace('($self', '(').replace('($module, ', '(').replace('($module', '(').replace('(/, ', '(').replace('(/)', '()') if text else None
+    code, shown = value.__code__, []
+    plain = code.co_varnames[:code.co_argcount]
+    defaults = (value.__defaults__ or ())
+    for at, name in enumerate(plain):
+        behind = at - len(plain) + len(defaults)
+        shown.append(name + ('=' + short(defaults[behind]) if behind >= 0 else ''))
+        if at + 1 == code.co_posonlyargcount:
+            shown.append('/')
+    names, rest = code.co_varnames[code.co_argcount:], code.co_argcount + code.co_kwonlyargcount
+    if code.co_flags & 4:
+        shown.append('*' + code.co_varnames[rest])
+        rest += 1
+    elif code.co_kwonlyargcount:
+        shown.append('*')
+    named = value.__kwdefaults__ or {}
+    shown += [name + ('=' + short(named[name]) if name in named else '') for name in names[:code.co_kwonlyargcount]]
+    if code.co_flags & 8:
+        shown.append('**' + code.co_varnames[rest])
+    return '(' + ', '.join(shown[1:] if method and plain else shown) + ')'
+
+
+def short(value):
+    """A default, where showing it runs nobody's code."""
+    text = repr(value) if value is None or type(value) in (bool, int, float, str, bytes) else '...'
+    return text if len(text) < 30 else '...'
+
+
 def arguments_of(value):
     """The names by which something may be given its arguments, as they stand in its code: no signature of its own is asked."""
     import types
@@ -193,7 +242,7 @@ def module_names(package, word, attributes=True):
                 path = None
         elif attributes:
             for name in names_of(module):
-                found[name] = kind_of(static(module, name))
+                found[name] = about(static(module, name))
         if path:
             for module in pkgutil.iter_modules(path):
                 found[module.name] = 'module'
