@@ -43,6 +43,7 @@ CREATE TABLE evals (n INTEGER PRIMARY KEY, id BLOB UNIQUE, hash BLOB, client BLO
 CREATE INDEX evals_with_code ON evals (n) WHERE typed > 0;
 CREATE INDEX evals_with_output ON evals (n) WHERE out_bytes > 0;
 CREATE INDEX evals_with_middle ON evals (n) WHERE out_bytes > 131072;
+CREATE INDEX evals_with_long_output ON evals (n) WHERE out_bytes > 4096;
 CREATE TABLE requests (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE noted (eval BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE stopped (grp BLOB PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
@@ -161,6 +162,8 @@ pub(super) fn open(path: &Path, read_only: bool) -> Result<(Connection, i64), Jo
         return Ok((db, version));
     }
     settle(&db, Durability::Process).map_err(fail)?;
+    // Journals of older builds lack it. Any build keeps an index that it finds; without it retention is only slower.
+    let _ = db.execute_batch("CREATE INDEX IF NOT EXISTS evals_with_long_output ON evals (n) WHERE out_bytes > 4096");
     if version >= CHAINED {
         return Ok((db, version));
     }

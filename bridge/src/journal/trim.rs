@@ -1,5 +1,6 @@
 //! What retention takes away, in small steps. What goes first is decided by [`rialto_session::retention`].
 
+use super::chain::Hash;
 use super::error::JournalError;
 use super::facts::Printed;
 use super::redact::bare;
@@ -13,8 +14,13 @@ use std::collections::BTreeMap;
 const INTERRUPT_NOTED: u8 = 0x6b;
 // The partial index that finds evals with a middle names this number.
 const _: () = assert!(HEAD_AND_TAIL == 131_072);
-/// Evals looked at for one step.
-const WINDOW: i64 = 64;
+/// Evals looked at for one step: as many as it could take a row of each from.
+const WINDOW: usize = 256;
+/// Output up to this size goes with the rows of its eval: among many tiny evals it would buy little, and the newest of them would
+/// lose theirs before the oldest lost anything else. Bytes.
+const SHORT_OUTPUT: u64 = 4_096;
+// So does its partial index.
+const _: () = assert!(SHORT_OUTPUT == 4_096);
 /// What the lifecycle rows of one eval are taken to be for the plan; what is really used is measured before every step.
 const ROWS: u64 = 400;
 /// Pages given back to the file system in one step.
@@ -48,7 +54,15 @@ impl Journal {
         if self.settled.records > 0 {
             return Err(JournalError::Full(self.path.clone()));
         }
-        let trims = plan(&self.spans().map_err(|e| self.says(&e))?, used, budget);
+        let mut trims = Vec::new();
+        for short in [SHORT_OUTPUT, 0] {
+            let (spans, last) = self.spans(short).map_err(|e| self.says(&e))?;
+            trims = plan(&spans, used, budget);
+            trims.retain(|trim| trim.part <= last);
+            if !trims.is_empty() {
+                break;
+            }
+        }
         if trims.is_empty() {
             return self.give_back().map_err(|e| self.says(&e));
         }
@@ -66,17 +80,27 @@ impl Journal {
         Ok(true)
     }
 
-    /// Carries out the first part of a plan, and returns the values that this left without an event.
+    /// Carries out as much of a plan as one step may, and returns the values that this left without an event. More than one
+    /// eval pays: tiny ones come faster than steps do.
     fn carry_out(&self, trims: &[Trim], max_rows: usize) -> rusqlite::Result<Vec<u64>> {
-        let limit = i64::try_from(max_rows.max(1)).unwrap_or(i64::MAX);
+        let mut left = max_rows.max(1);
         let mut orphans = Vec::new();
         self.db.execute_batch("BEGIN")?;
-        match trims.first() {
-            None => {}
-            Some(Trim { n, part: Part::Middle }) => self.drop_middle(*n, limit, &mut orphans)?,
-            Some(Trim { n, part: Part::Outputs }) => self.drop_outputs(*n, limit, &mut orphans)?,
-            Some(Trim { n, part: Part::Code }) => self.drop_code(*n)?,
-            Some(Trim { part: Part::Rows, .. }) => self.drop_rows(trims, limit, &mut orphans)?,
+        for (at, Trim { n, part }) in trims.iter().enumerate() {
+            let gone = match part {
+                Part::Middle => self.drop_middle(*n, left, &mut orphans)?,
+                Part::Outputs => self.drop_outputs(*n, left, &mut orphans)?,
+                Part::Code => self.drop_code(*n)?,
+                // All of them at once: it is the last pass.
+                Part::Rows => {
+                    self.drop_rows(trims.get(at..).unwrap_or_default(), left, &mut orphans)?;
+                    break;
+                }
+            };
+            left = left.saturating_sub(gone.max(1));
+            if left == 0 {
+                break;
+            }
         }
         self.db.execute_batch("COMMIT")?;
         Ok(orphans)
@@ -98,43 +122,61 @@ impl Journal {
         Ok(free()? > 0)
     }
 
-    /// What the plan is made of: the oldest evals that each pass could take something from.
-    fn spans(&self) -> rusqlite::Result<Vec<Span>> {
+    /// What the plan is made of: the oldest evals that each pass could take something from. And the last pass that may begin:
+    /// where not all that one could take was looked at, the next must wait. Output of at most `short` bytes goes with the rows.
+    fn spans(&self, short: u64) -> rusqlite::Result<(Vec<Span>, Part)> {
+        let rowless = self.meta("rowless")?;
         let mut spans = BTreeMap::<EvalNumber, Span>::new();
-        let mut take = |which: &str, floor: i64, rows: u64| -> rusqlite::Result<()> {
+        let mut last = Part::Rows;
+        let mut take = |part: Part, which: &str, than: i64| -> rusqlite::Result<()> {
             let sql = format!("SELECT n, out_bytes, typed, last IS NOT NULL FROM evals WHERE {which} ORDER BY n LIMIT {WINDOW}");
             let mut find = self.db.prepare_cached(&sql)?;
-            let mut found = find.query([floor])?;
+            let mut found = find.query([than])?;
+            let mut count = 0;
             while let Some(row) = found.next()? {
-                let (n, outputs, code) = (uint(row.get(0)?), uint(row.get(1)?), uint(row.get(2)?));
+                count += 1;
+                let (n, mut outputs, code) = (uint(row.get(0)?), uint(row.get(1)?), uint(row.get(2)?));
                 let ended: bool = row.get(3)?;
                 // Rows go in one sweep from the oldest, so the first eval that is not over ends it.
-                if rows > 0 && !ended {
+                if part == Part::Rows && !ended {
                     break;
                 }
+                let with_rows = if outputs <= short && n > uint(rowless) { std::mem::take(&mut outputs) } else { 0 };
+                let rows = if part == Part::Rows { ROWS + with_rows } else { 0 };
                 let span = spans.entry(n).or_insert(Span { n, ended, outputs, code, rows });
                 span.rows = span.rows.max(rows);
             }
+            if count == WINDOW {
+                last = last.min(part);
+            }
             Ok(())
         };
-        take("out_bytes > 131072 AND n >= ?1", 0, 0)?;
-        take("last IS NOT NULL AND out_bytes > 0 AND n >= ?1", 0, 0)?;
-        take("last IS NOT NULL AND typed > 0 AND n >= ?1", 0, 0)?;
-        take("n > ?1", self.meta("rowless")?, ROWS)?;
-        Ok(spans.into_values().collect())
+        take(Part::Middle, "out_bytes > 131072 AND n >= ?1", 0)?;
+        if short > 0 {
+            take(Part::Outputs, "last IS NOT NULL AND out_bytes > 4096 AND n >= ?1", 0)?;
+            // What was printed in the background when the rows had gone.
+            take(Part::Outputs, "last IS NOT NULL AND out_bytes > 0 AND n <= ?1", rowless)?;
+        } else {
+            take(Part::Outputs, "last IS NOT NULL AND out_bytes > 0 AND n >= ?1", 0)?;
+        }
+        take(Part::Code, "last IS NOT NULL AND typed > 0 AND n >= ?1", 0)?;
+        take(Part::Rows, "n > ?1", rowless)?;
+        Ok((spans.into_values().collect(), last))
     }
 
     /// Removes some of what lies between the first and the last bytes an eval printed.
-    fn drop_middle(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
-        let Some(all) = self.printed(n)? else { return self.printed_is(n, 0) };
+    fn drop_middle(&self, n: EvalNumber, limit: usize, orphans: &mut Vec<u64>) -> rusqlite::Result<usize> {
+        let Some(all) = self.printed(n)? else { return self.printed_is(n, 0).map(|()| 0) };
         let (head, above) = self.end_of(n, &all, "ASC", all.from.saturating_sub(1))?;
         let (tail, below) = self.end_of(n, &all, "DESC", all.to + 1)?;
-        let gone = if above < below { self.drop_between(n, above, below, limit, orphans)? } else { 0 };
-        if gone > 0 {
-            return self.printed_less(n, gone);
+        let (rows, bytes) = if above < below { self.drop_between(n, above, below, limit, orphans)? } else { (0, 0) };
+        if rows == limit {
+            self.printed_less(n, bytes)?;
+        } else {
+            // Nothing is left in between; whatever the account says, this is what is there.
+            self.printed_is(n, (head + tail).min(HEAD_AND_TAIL))?;
         }
-        // Nothing is left in between; whatever the account says, this is what is there.
-        self.printed_is(n, (head + tail).min(HEAD_AND_TAIL))
+        Ok(rows)
     }
 
     /// How many bytes of whole rows fit into one end that stays, and the last row that does.
@@ -153,30 +195,43 @@ impl Journal {
         Ok((kept, at))
     }
 
-    fn drop_outputs(&self, n: EvalNumber, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
-        let Some(all) = self.printed(n)? else { return self.printed_is(n, 0) };
-        let gone = self.drop_between(n, all.from.saturating_sub(1), all.to + 1, limit, orphans)?;
-        if gone > 0 { self.printed_less(n, gone) } else { self.printed_is(n, 0) }
+    fn drop_outputs(&self, n: EvalNumber, limit: usize, orphans: &mut Vec<u64>) -> rusqlite::Result<usize> {
+        let Some(all) = self.printed(n)? else { return self.printed_is(n, 0).map(|()| 0) };
+        let (rows, bytes) = self.drop_between(n, all.from.saturating_sub(1), all.to + 1, limit, orphans)?;
+        if rows == limit {
+            self.printed_less(n, bytes)?
+        } else {
+            self.printed_is(n, 0)?
+        }
+        Ok(rows)
     }
 
-    /// Removes the first rows of output strictly between two numbers, and says how many bytes they were.
-    fn drop_between(&self, n: EvalNumber, above: Seq, below: Seq, limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<u64> {
+    /// Removes the first rows of output strictly between two numbers, and says how many they were and of how many bytes. Fewer
+    /// than `limit`: none is left there.
+    fn drop_between(
+        &self,
+        n: EvalNumber,
+        above: Seq,
+        below: Seq,
+        limit: usize,
+        orphans: &mut Vec<u64>,
+    ) -> rusqlite::Result<(usize, u64)> {
         let sql = format!("{SIZES} WHERE n = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4");
         let mut find = self.db.prepare_cached(&sql)?;
         let rows: Vec<(Seq, u64)> =
-            find.query_map([int(n), int(above), int(below), limit], size_of)?.collect::<rusqlite::Result<_>>()?;
+            find.query_map([int(n), int(above), int(below), int(limit as u64)], size_of)?.collect::<rusqlite::Result<_>>()?;
         if let (Some((from, _)), Some((to, _))) = (rows.first(), rows.last()) {
             let rows = params![int(n), int(*from), int(*to)];
             self.bury(&self.leaves("SELECT seq, leaf FROM outputs WHERE n = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq", rows)?)?;
         }
-        let mut gone = 0;
+        let mut bytes = 0;
         let mut drop = self.db.prepare_cached("DELETE FROM outputs WHERE seq = ?1")?;
-        for (seq, size) in rows {
-            drop.execute([int(seq)])?;
-            self.orphan(seq, orphans)?;
-            gone += size;
+        for (seq, size) in &rows {
+            drop.execute([int(*seq)])?;
+            self.orphan(*seq, orphans)?;
+            bytes += size;
         }
-        Ok(gone)
+        Ok((rows.len(), bytes))
     }
 
     /// Detaches a body that is kept in pieces; they are removed in steps of their own.
@@ -206,7 +261,7 @@ impl Journal {
         Ok(())
     }
 
-    fn drop_code(&self, n: EvalNumber) -> rusqlite::Result<()> {
+    fn drop_code(&self, n: EvalNumber) -> rusqlite::Result<usize> {
         let first =
             self.db.prepare_cached("SELECT first FROM evals WHERE n = ?1")?.query_row([int(n)], |row| row.get(0)).map(uint)?;
         if let Some((kind, body)) = self.event_body(first)?
@@ -215,35 +270,46 @@ impl Journal {
         {
             self.rewrite(&bare)?;
         }
-        self.db.prepare_cached("UPDATE evals SET typed = 0 WHERE n = ?1")?.execute([int(n)])?;
-        Ok(())
+        self.db.prepare_cached("UPDATE evals SET typed = 0 WHERE n = ?1")?.execute([int(n)])
     }
 
-    /// Removes the lifecycle rows of the oldest evals. Those of the session itself stay: without them nothing can recover.
-    fn drop_rows(&self, trims: &[Trim], limit: i64, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
+    /// Removes the lifecycle rows of the oldest evals, and their output where it is short. Rows of the session itself stay:
+    /// without them nothing can recover.
+    fn drop_rows(&self, trims: &[Trim], limit: usize, orphans: &mut Vec<u64>) -> rusqlite::Result<()> {
         // Evals that waited together have their rows mixed, so they go together.
-        let upto = trims.iter().take(WINDOW as usize).map(|t| t.n).max().unwrap_or(0);
+        let upto = int(trims.iter().take(WINDOW).map(|t| t.n).max().unwrap_or(0));
+        let rowless = self.meta("rowless")?;
         let range = |row: &Row<'_>| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?));
         let (from, to) = self
             .db
-            .prepare_cached("SELECT min(first), max(last) FROM evals WHERE n > ?1 AND n <= ?2")?
-            .query_row([self.meta("rowless")?, int(upto)], range)?;
-        let sql = "SELECT seq FROM events WHERE seq BETWEEN ?1 AND ?2 AND (n BETWEEN 1 AND ?3 OR kind = ?4) LIMIT ?5";
-        let mut find = self.db.prepare_cached(sql)?;
-        let range = params![from.unwrap_or(0), to.unwrap_or(-1), int(upto), INTERRUPT_NOTED, limit];
-        let rows: Vec<i64> = find.query_map(range, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut leaves = Vec::new();
-        for seq in &rows {
-            leaves.append(&mut self.leaves("SELECT seq, leaf FROM events WHERE seq = ?1", [*seq])?);
+            .prepare_cached("SELECT min(first), max(max(last), coalesce(max(out_to), 0)) FROM evals WHERE n > ?1 AND n <= ?2")?
+            .query_row([rowless, upto], range)?;
+        let (from, to) = (from.unwrap_or(0), to.unwrap_or(-1));
+        let leaf = if self.chain.is_some() { "leaf" } else { "NULL" };
+        let row = |row: &Row<'_>| Ok((uint(row.get(0)?), row.get(1)?));
+        let of = "seq BETWEEN ?1 AND ?2 AND (n BETWEEN 1 AND ?3 OR kind = ?4) ORDER BY seq LIMIT ?5";
+        let range = params![from, to, upto, INTERRUPT_NOTED, int(limit as u64)];
+        let mut find = self.db.prepare_cached(&format!("SELECT seq, {leaf} FROM events WHERE {of}"))?;
+        let events: Vec<(Seq, Option<Hash>)> = find.query_map(range, row)?.collect::<rusqlite::Result<_>>()?;
+        let limit = limit - events.len();
+        let of = "seq BETWEEN ?1 AND ?2 AND n > ?3 AND n <= ?4 ORDER BY seq LIMIT ?5";
+        let range = params![from, to, rowless, upto, int(limit as u64)];
+        let mut find = self.db.prepare_cached(&format!("SELECT seq, {leaf} FROM outputs WHERE {of}"))?;
+        let outputs: Vec<(Seq, Option<Hash>)> = find.query_map(range, row)?.collect::<rusqlite::Result<_>>()?;
+        let mut all = [events.as_slice(), &outputs].concat();
+        all.sort_unstable_by_key(|(seq, _)| *seq);
+        self.bury(&all)?;
+        for (table, rows) in [("events", &events), ("outputs", &outputs)] {
+            let mut drop = self.db.prepare_cached(&format!("DELETE FROM {table} WHERE seq = ?1"))?;
+            for (seq, _) in rows {
+                drop.execute([int(*seq)])?;
+                self.orphan(*seq, orphans)?;
+            }
         }
-        self.bury(&leaves)?;
-        let mut drop = self.db.prepare_cached("DELETE FROM events WHERE seq = ?1")?;
-        for seq in &rows {
-            drop.execute([*seq])?;
-            self.orphan(uint(*seq), orphans)?;
-        }
-        if rows.is_empty() {
-            self.set_meta("rowless", int(upto))?;
+        if outputs.len() < limit {
+            let sql = "UPDATE evals SET out_bytes = 0 WHERE n > ?1 AND n <= ?2 AND out_bytes > 0";
+            self.db.prepare_cached(sql)?.execute([rowless, upto])?;
+            self.set_meta("rowless", upto)?;
         }
         Ok(())
     }

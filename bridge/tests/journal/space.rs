@@ -196,3 +196,35 @@ fn on_a_full_disk_the_reserve_lets_ends_through() {
     assert_eq!((journal.max_n(), journal.request(&RequestId(id(1)))), (100, Some(interrupt)));
     assert_eq!(journal.eval_number(100).unwrap().outcome, Some(Outcome::Interrupted));
 }
+
+#[test]
+fn many_tiny_evals_are_removed_as_fast_as_they_come() {
+    const EVALS: u64 = 4_000;
+    const ROWS: usize = 256;
+    let folder = folder();
+    let mut journal = Journal::create(&folder.path().join("journal")).unwrap();
+    session(&mut journal);
+    // Ids are kept for ever, and take their space.
+    let (budget, mut steps, mut rows) = (900_000, 0, 0);
+    for n in 1..=EVALS {
+        put(&mut journal, accepted(n, "print(n)"));
+        put(&mut journal, output(n, format!("{n}\n")));
+        put(&mut journal, ended(n, Outcome::Ok));
+        journal.commit().unwrap();
+        // As a supervisor does: a step for half as many rows as it may remove.
+        rows += 3;
+        if rows >= ROWS / 2 {
+            rows = 0;
+            steps += 1;
+            journal.trim_step(budget, ROWS).unwrap();
+        }
+    }
+    let all = kinds(&journal);
+    assert!((1_000..5_000).contains(&all.len()), "{} of {} rows are left after {steps} steps", all.len(), EVALS * 3);
+    // The oldest paid, with all they had, before the newest paid with anything.
+    let newest: Vec<u64> = all.iter().rev().take(300).map(|(seq, _)| *seq).collect();
+    let head = journal.head();
+    assert!(newest.iter().rev().copied().eq(head - 299..=head), "{newest:?}");
+    assert_eq!(journal.eval(&EvalId(id(1))).unwrap().outcome, Some(Outcome::Ok));
+    assert_eq!(journal.verify(&[]).unwrap().faults, []);
+}
