@@ -53,7 +53,7 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Facts of one sort that wait at most.
-    const ENOUGH: usize = 256;
+    const ENOUGH: usize = 1024;
     /// Records that opening the journal reads again at most: output rows make few facts, but they are looked at one by one.
     const RECORDS: usize = 4096;
 

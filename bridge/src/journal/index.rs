@@ -52,15 +52,25 @@ impl Journal {
     fn write_index(&self, facts: &Facts) -> rusqlite::Result<()> {
         let db = &self.db;
         db.execute_batch("BEGIN")?;
+        // Most are over by now: how they ended goes into the same row at once.
         let mut begun = db.prepare_cached(
-            "INSERT OR IGNORE INTO evals (n, id, hash, client, grp, first, typed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR IGNORE INTO evals (n, id, hash, client, grp, first, typed, last, outcome, code)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        for (n, b) in &facts.begun {
-            let (client, group) = (b.client.map(|c| c.0), b.group.map(|g| g.0));
-            begun.execute(params![int(*n), b.id.0, b.hash, client, group, int(b.first), int(b.typed)])?;
-        }
         let mut ended = db.prepare_cached("UPDATE evals SET last = ?2, outcome = ?3, code = ?4 WHERE n = ?1 AND last IS NULL")?;
-        for (n, e) in &facts.ends {
+        // Ids are random. In their order each page of their index is visited once, and not once for each of them.
+        let mut sorted: Vec<_> = facts.begun.iter().collect();
+        sorted.sort_unstable_by_key(|(_, b)| b.id);
+        for (n, b) in sorted {
+            let (client, group) = (b.client.map(|c| c.0), b.group.map(|g| g.0));
+            let (first, typed) = (int(b.first), int(b.typed));
+            let (last, outcome, code) = match facts.ends.get(n) {
+                Some(e) => (Some(int(e.last)), Some(outcome_number(e.outcome)), e.code),
+                None => (None, None, None),
+            };
+            begun.execute(params![int(*n), b.id.0, b.hash, client, group, first, typed, last, outcome, code])?;
+        }
+        for (n, e) in facts.ends.iter().filter(|(n, _)| !facts.begun.contains_key(n)) {
             ended.execute(params![int(*n), int(e.last), outcome_number(e.outcome), e.code])?;
         }
         let mut printed = db.prepare_cached(
