@@ -58,3 +58,19 @@ fn a_program_reads_what_is_sent() {
     let all = lines(&rpc.end().ok());
     assert_eq!(of(&all, "answered")[0]["len"], 3);
 }
+
+#[test]
+fn an_end_is_told_while_the_next_eval_says_nothing() {
+    let world = World::new();
+    let mut rpc = world.start(&["rpc", "work", "-k", "python"]);
+    // The second is queued when the first ends, so both are told of in one write; but not for as long as it takes.
+    let submit = |code: &str| format!("{{\"type\":\"submit\",\"code\":\"{code}\"}}\n");
+    let first = submit("import os; os.mkfifo('go'); 'made'");
+    rpc.write(format!("{{\"type\":\"attach\",\"tail\":0}}\n{first}{}", submit("open('go'); 'went'")));
+    rpc.wait_for_out("'made'");
+    rpc.wait_for_out("\"type\":\"started\"");
+    std::fs::OpenOptions::new().write(true).open(world.project().join("go")).unwrap();
+    rpc.wait_for_out("'went'");
+    let all = lines(&rpc.end().ok());
+    assert_eq!(of(&all, "ended").len(), 2);
+}

@@ -181,6 +181,12 @@ impl Audience {
         }
     }
 
+    /// Whether this channel is one of that client program.
+    #[must_use]
+    pub fn is(&self, conn: ConnId, client: ClientId) -> bool {
+        self.clients.get(&conn).is_some_and(|c| c.who.client == Some(client))
+    }
+
     /// Whether this client program is on any channel.
     pub(crate) fn present(&self, client: ClientId) -> bool {
         self.clients.values().any(|c| c.who.client == Some(client))

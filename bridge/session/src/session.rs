@@ -11,7 +11,7 @@ use rialto_protocol::event::{Event, Output as Written, Record, Stamp};
 use rialto_protocol::kernel::{DoneHow, KernelEvent};
 use rialto_protocol::message::Notice;
 use rialto_protocol::scope::Needs;
-use rialto_protocol::{Code, Epoch, ErrorReply, EvalNumber, Life, Message, Outcome, Scope, Seq};
+use rialto_protocol::{ClientId, Code, Epoch, ErrorReply, EvalNumber, Life, Message, Outcome, Scope, Seq};
 
 /// One session.
 ///
@@ -149,6 +149,12 @@ impl Session {
     #[must_use]
     pub fn ending(&self) -> bool {
         self.phase.ending() || self.interrupts.forced()
+    }
+
+    /// The program whose eval runs: it will soon hear more.
+    #[must_use]
+    pub fn running_for(&self) -> Option<ClientId> {
+        self.state.running.as_ref().and_then(|r| r.client)
     }
 
     /// The eval that runs, for whoever asks the process what it does.

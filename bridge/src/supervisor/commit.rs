@@ -5,6 +5,7 @@
 //! interrupts still fit, the kernel is not read (and so waits), and clients are told.
 
 use super::clock::Alarm;
+use super::driver::Held;
 use super::tail::Entry;
 use super::values::Piece;
 use super::{Driver, Fatal};
@@ -17,6 +18,8 @@ use rialto_session::{ConnId, Input};
 const SPACE_EVERY_US: u64 = 250_000;
 /// How long the word that an eval has begun waits for what it says first. Microseconds.
 const HOLD_US: u64 = 500;
+/// And how much may wait with it. Bytes.
+const HOLD: usize = 16 * 1024;
 /// What may be heard of a kernel that was told to stop on a full disk: about half the reserve. Bytes.
 const STALL_ROOM: usize = 512 * 1024;
 
@@ -93,9 +96,8 @@ impl Driver {
     /// What is durable may be seen: it goes to the tail.
     fn publish(&mut self) {
         let mut clear = false;
-        if self.held.take().is_some() {
-            self.alarms.clear(Alarm::Held);
-        }
+        self.hold();
+        self.rows_since_trim += self.batch.len();
         for keep in self.batch.drain(..) {
             match keep {
                 Keep::Record { record, body, conn } => {
@@ -105,24 +107,48 @@ impl Driver {
                         event => self.spans.note(event),
                     }
                     let own = conn.and_then(|conn| shorter(&record).map(|own| (conn, own)));
-                    let begins = matches!(&record.event, Event::Accepted(a) if a.started);
-                    self.held = own.as_ref().filter(|_| begins).map(|(conn, _)| (record.seq, *conn));
                     self.tail.push(Entry { seq: record.seq, kind: kind::event_kind(&record.event), body, own });
                 }
                 // The tail may hold what was redacted, and cannot hold a giant.
-                Keep::Stored { .. } | Keep::Redact(_) => (clear, self.held) = (true, None),
+                Keep::Stored { .. } | Keep::Redact(_) => clear = true,
                 Keep::Piece(piece) => {
                     self.since_trim += piece.bytes.len();
                     self.printed += piece.bytes.len() as u64;
                 }
             }
         }
-        if self.held.is_some() {
-            self.alarms.set(Alarm::Held, self.clock.now().mono_us + HOLD_US);
-        }
         if clear {
             self.tail.clear();
         }
+    }
+
+    /// Decides whether what has just become durable waits for what comes next. It does for at most [`HOLD_US`], counted from
+    /// the first that waits.
+    fn hold(&mut self) {
+        let begins = |event: &Event| matches!(event, Event::Started(_)) || matches!(event, Event::Accepted(a) if a.started);
+        let ends_in_a_beginning = matches!(self.batch.last(), Some(Keep::Record { record, .. }) if begins(&record.event));
+        let before = std::mem::replace(&mut self.ran_for, self.session.running_for());
+        let held = self.ran_for.filter(|_| ends_in_a_beginning).and_then(|client| {
+            let (mut from, mut bytes) = (None, 0);
+            for keep in &self.batch {
+                let Keep::Record { record, body, .. } = keep else { return None };
+                // What somebody else's eval said is not made to wait, only the beginning is.
+                from = from.filter(|_| before == Some(client)).or(Some(record.seq));
+                bytes += body.len();
+            }
+            let new = Held { client, from: from?, bytes };
+            Some(match self.held {
+                Some(held) if held.client == client => Held { bytes: held.bytes + new.bytes, ..held },
+                _ => new,
+            })
+        });
+        let held = held.filter(|held| held.bytes < HOLD);
+        match (self.held.is_some(), held.is_some()) {
+            (false, true) => self.alarms.set(Alarm::Held, self.clock.now().mono_us + HOLD_US),
+            (true, false) => self.alarms.clear(Alarm::Held),
+            _ => {}
+        }
+        self.held = held;
     }
 
     fn stall(&mut self, why: &str) {

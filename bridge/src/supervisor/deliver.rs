@@ -52,8 +52,8 @@ impl Driver {
         if let Some(sending) = self.sending.get(&due.conn).copied() {
             return self.go_on(due.conn, channel, slot, sending);
         }
-        // One write and one wake-up instead of two; whatever happens next ends the wait, and so does a moment.
-        if self.held == Some((due.after + 1, due.conn)) {
+        // One write and one wake-up instead of several; whatever else happens ends the wait, and so does a moment.
+        if self.held.is_some_and(|held| due.after + 1 >= held.from && self.session.audience().is(due.conn, held.client)) {
             return Ok(false);
         }
         let max_frame = connection.max_frame;

@@ -14,7 +14,7 @@ use super::{Ending, Fatal};
 use crate::journal::{Head, Journal};
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
-use rialto_protocol::{ErrorReply, Life, Message, Seq};
+use rialto_protocol::{ClientId, ErrorReply, Life, Message, Seq};
 use rialto_session::{Access, ConnId, Input, Output, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +25,22 @@ use tokio::time::Sleep;
 
 /// A step is taken whenever the journal has grown by so much. Bytes.
 const TRIM_EVERY: usize = 4 * 1024 * 1024;
+/// Where the last step was not enough, another is taken after so many rows: tiny evals are many rows and few bytes, and a step
+/// removes a number of rows. Half of that, so it gains on them.
+const TRIM_AGAIN: usize = super::tidy::TRIM_ROWS / 2;
+
+/// An eval has just begun, and whoever it is for hears soon what it says first: most evals are over in less time than it takes
+/// to be woken. So the word of its beginning waits a moment, and with it that of the end of the one before: a client that has
+/// more evals waiting is not waiting for that one alone, and is written to once for several. What others' evals say does not wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// Whose eval it is.
+    pub(super) client: ClientId,
+    /// The first event that waits. Who is further behind than this is sent everything.
+    pub(super) from: Seq,
+    /// Bytes that wait.
+    pub(super) bytes: usize,
+}
 
 /// Everything a running supervisor has.
 pub(crate) struct Driver {
@@ -55,9 +71,10 @@ pub(crate) struct Driver {
     pub(super) members: BTreeMap<ConnId, (u64, u16)>,
     pub(super) next_conn: ConnId,
     pub(super) sending: BTreeMap<ConnId, Sending>,
-    /// The `accepted` of the eval that has just begun, and whose it is: most evals are over in less time than it takes to be
-    /// woken, so it waits a moment for what comes next.
-    pub(super) held: Option<(Seq, ConnId)>,
+    /// What waits a moment for what comes next.
+    pub(super) held: Option<Held>,
+    /// Whose eval ran at the end of the last turn that recorded anything.
+    pub(super) ran_for: Option<ClientId>,
     pub(super) incoming: Option<Incoming>,
     /// A display that has come whole, by its key, until the rules have numbered it.
     pub(super) arrived: Option<Incoming>,
@@ -78,8 +95,12 @@ pub(crate) struct Driver {
     pub(super) spans: Spans,
     /// Bytes of output recorded since we started.
     pub(super) printed: u64,
-    /// Bytes recorded since retention last looked.
+    /// Bytes recorded since retention last looked,
     pub(super) since_trim: usize,
+    /// and rows.
+    pub(super) rows_since_trim: usize,
+    /// Then it had more to do than one step does.
+    pub(super) trim_again: bool,
     pub(super) ending: Option<Ending>,
 }
 
@@ -183,6 +204,8 @@ impl Driver {
             self.journal.restore_reserve();
             self.trim()?;
             self.note_head();
+        } else if self.trim_again && self.rows_since_trim > TRIM_AGAIN && !self.stalled {
+            self.trim()?;
         }
         Ok(())
     }

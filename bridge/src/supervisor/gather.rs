@@ -15,6 +15,7 @@ use rialto_protocol::message::Goaway;
 use rialto_protocol::{Code, ErrorReply, Message, Who, limits};
 use rialto_session::{Input, StoredValue};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Kernel events taken in one turn, so that a flood cannot keep clients from being heard.
 const EVENTS_PER_TURN: usize = 64;
@@ -31,6 +32,8 @@ const BEHIND_US: u64 = 1_000_000;
 const MAX_ASSEMBLING: usize = 20 * 1024 * 1024;
 /// Inputs that may wait for space on the disk; beyond it clients are told so.
 const MAX_WAITING: usize = 4_096;
+/// The clock may ring so much too early.
+const EARLY: Duration = Duration::from_millis(50);
 /// While accepting fails it is tried again after this long. Microseconds.
 const ACCEPT_AGAIN_US: u64 = 500_000;
 
@@ -303,7 +306,9 @@ impl Driver {
             }
             let Some(next) = self.alarms.next() else { return Ok(woken) };
             let deadline = self.clock.instant(next);
-            if self.sleep.deadline() != deadline {
+            // One that rings a little early finds nothing due, and is set anew: that is less than to set it with every event.
+            let set = self.sleep.deadline();
+            if set > deadline || set + EARLY < deadline || self.sleep.is_elapsed() {
                 self.sleep.as_mut().reset(deadline);
             }
             if self.sleep.as_mut().poll(cx).is_pending() || woken {

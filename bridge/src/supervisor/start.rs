@@ -82,6 +82,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         next_conn: 1,
         sending: BTreeMap::new(),
         held: None,
+        ran_for: None,
         incoming: None,
         arrived: None,
         inputs: VecDeque::new(),
@@ -95,6 +96,8 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         spans: super::spans::Spans::new(spec.id.clone()),
         printed: 0,
         since_trim: 0,
+        rows_since_trim: 0,
+        trim_again: false,
         ending: None,
     };
     driver.begin(&spec, early)?;

@@ -11,7 +11,9 @@ use rialto_protocol::message::Notice;
 const QUIET_US: u64 = 300_000;
 /// Rows that one step of retention removes: more bytes than a flood records between two steps where they are full, or it would
 /// win.
-const TRIM_ROWS: usize = 256;
+pub(super) const TRIM_ROWS: usize = 256;
+/// Steps are taken for so long before whoever may have come is heard. Microseconds.
+const TRIM_FOR_US: u64 = 3_000;
 
 impl Driver {
     pub(super) fn tidy_later(&mut self) {
@@ -21,8 +23,13 @@ impl Driver {
     /// One step of retention. True where there is more to do. Removing is writing, so it may want space that is not there:
     /// then it is tried again later, like everything else.
     pub(super) fn trim(&mut self) -> Result<bool, Fatal> {
+        self.rows_since_trim = 0;
+        self.trim_again = false;
         match self.journal.trim_step(self.budget, TRIM_ROWS) {
-            Ok(more) => Ok(more),
+            Ok(more) => {
+                self.trim_again = more;
+                Ok(more)
+            }
             Err(e) if e.is_full() => {
                 tracing::warn!(error = %e, "retention waits for space");
                 Ok(false)
@@ -44,7 +51,12 @@ impl Driver {
         if !self.journal.restore_reserve() {
             tracing::warn!("the disk has no room for the journal's reserve");
         }
-        if self.trim()? {
+        let until = self.clock.now().mono_us + TRIM_FOR_US;
+        let mut more = self.trim()?;
+        while more && self.clock.now().mono_us < until {
+            more = self.trim()?;
+        }
+        if more {
             self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US / 10);
         } else {
             self.journal.idle();
