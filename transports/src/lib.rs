@@ -9,6 +9,7 @@ mod authenticate;
 pub mod exec;
 pub mod http;
 pub mod memory;
+mod programs;
 pub mod quiet;
 pub mod ssh;
 pub mod stdio;
@@ -16,6 +17,7 @@ pub mod unix;
 pub mod websocket;
 
 pub use authenticate::{Authenticator, Credential, Identity, Refused};
+pub use programs::{Asked, Control, Exit, Programs, Terminal, What, Wires};
 
 use std::fmt;
 use std::future::Future;

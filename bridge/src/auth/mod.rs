@@ -2,6 +2,8 @@
 //!
 //! This module will never know a frame's body: what a message needs is in its number.
 
+pub mod keys;
+
 pub use rialto_transports::{Authenticator, Identity, Refused};
 
 use crate::home::{SessionHome, Spec};

@@ -1,0 +1,320 @@
+//! One channel: what it asks for, and its bytes to and from whatever serves that.
+//!
+//! What comes is taken at once, up to a ceiling: the library reads nothing at all of a connection while one of its channels
+//! is not read.
+
+use super::Owner;
+use super::config::WINDOW;
+use super::connection::{Conn, may_set};
+use crate::{Asked, Control, Exit, How, Identity, Peer, Stream, Terminal, What, Wires};
+use russh::server::{Handle, Msg};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// The subsystem that is our protocol.
+pub(super) const SUBSYSTEM: &str = "rialto";
+/// The command that is, for clients made for a stock sshd.
+const COMMAND: &str = "rialto stdio";
+/// The longest command. Bytes.
+const LONGEST: usize = 16 * 1024;
+/// How long a channel may be open and ask for nothing.
+const START: Duration = Duration::from_secs(30);
+/// How long a program may leave its input unread while more of it waits than we hold.
+const STALL: Duration = Duration::from_secs(60);
+/// Between us and whatever reads the input. Bytes.
+const PIPE: usize = 64 * 1024;
+/// What else the peer says and the program has not taken: a window that is being resized says it often, and the last one counts.
+const CONTROLS: usize = 16;
+/// For the last words of a channel.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What a channel has asked for before anything runs.
+pub(super) struct Ready {
+    what: What,
+    terminal: Option<Terminal>,
+    environment: Vec<(String, String)>,
+}
+
+impl Ready {
+    /// A command as text, if it is one.
+    pub(super) fn line(line: &[u8]) -> Option<&str> {
+        std::str::from_utf8(line).ok().filter(|line| line.len() <= LONGEST && !line.contains('\0'))
+    }
+
+    /// Waits for what the channel is to be.
+    async fn of(read: &mut ChannelReadHalf) -> Option<Self> {
+        let (mut terminal, mut environment) = (None, Vec::new());
+        loop {
+            let what = match read.wait().await? {
+                ChannelMsg::RequestPty { term, col_width, row_height, .. } => {
+                    let kind = if may_set("TERM", &term) { term } else { "dumb".to_owned() };
+                    terminal = Some(Terminal::new(kind, small(col_width), small(row_height)));
+                    continue;
+                }
+                ChannelMsg::SetEnv { variable_name: name, variable_value: value, .. } => {
+                    if may_set(&name, &value) && environment.len() < 24 {
+                        environment.push((name, value));
+                    }
+                    continue;
+                }
+                ChannelMsg::RequestShell { .. } => What::Shell,
+                ChannelMsg::Exec { command, .. } => match Self::line(&command)? {
+                    COMMAND => What::Protocol,
+                    line => What::Line(line.to_owned()),
+                },
+                ChannelMsg::RequestSubsystem { name, .. } if name == SUBSYSTEM => What::Protocol,
+                // Refused; another request may follow.
+                ChannelMsg::RequestSubsystem { .. } | ChannelMsg::WindowChange { .. } | ChannelMsg::AgentForward { .. } => {
+                    continue;
+                }
+                ChannelMsg::RequestX11 { .. } | ChannelMsg::WindowAdjusted { .. } | ChannelMsg::Signal { .. } => continue,
+                // Input for nothing.
+                _ => return None,
+            };
+            return Some(Self { what, terminal, environment });
+        }
+    }
+}
+
+fn small(size: u32) -> u16 {
+    u16::try_from(size.min(10_000)).unwrap_or(u16::MAX)
+}
+
+/// Counts a channel out, however it ends.
+struct Open(Arc<Conn>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves one channel to its end.
+pub(super) async fn serve(conn: Arc<Conn>, channel: Channel<Msg>, handle: Handle) {
+    let open = Open(Arc::clone(&conn));
+    let id = channel.id();
+    let (mut read, write) = channel.split();
+    let ready = tokio::time::timeout(START, Ready::of(&mut read)).await;
+    let exit = match (ready, conn.identity()) {
+        (Ok(Some(ready)), Some(identity)) => Some(carry(&conn, identity, ready, &mut read, &write).await),
+        _ => None,
+    };
+    // From here on what still comes is not held for anybody, so that our last words are not behind it.
+    drop(read);
+    let last = async {
+        if let Some(exit) = exit {
+            handle.eof(id).await?;
+            match exit {
+                Exit::Status(status) => handle.exit_status_request(id, u32::from(status)).await?,
+                Exit::Signal(name) => {
+                    handle.exit_signal_request(id, signal(&name), false, String::new(), "en".to_owned()).await?;
+                }
+            }
+        }
+        handle.close(id).await
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, last).await;
+    drop(open);
+}
+
+/// Carries bytes until whatever serves the channel has ended.
+async fn carry(
+    conn: &Arc<Conn>,
+    identity: Identity,
+    ready: Ready,
+    read: &mut ChannelReadHalf,
+    write: &ChannelWriteHalf<Msg>,
+) -> Exit {
+    let (ours, input) = tokio::io::duplex(PIPE);
+    let (to, controls) = mpsc::channel(CONTROLS);
+    let shared = &conn.shared;
+    let Ready { what, terminal, environment } = ready;
+    let serving: Pin<Box<dyn Future<Output = Exit> + Send>> = if what == What::Protocol && !shared.programs.elsewhere(&identity) {
+        let (gone, end) = oneshot::channel();
+        let text = format!("ssh {} {}", conn.from, identity.principal);
+        let peer = Peer { how: How::Ssh, uid: None, pid: None, identity: Some(identity), text };
+        let output: Box<dyn AsyncWrite + Send + Unpin> = Box::new(write.make_writer());
+        let stream: Stream = Box::new(Whole { input, output, _owner: shared.owner.upgrade(), _gone: gone });
+        if shared.found.send((stream, peer)).await.is_err() {
+            return Exit::Status(69);
+        }
+        Box::pin(async move {
+            let _ = end.await;
+            Exit::Status(0)
+        })
+    } else {
+        let asked = Asked { identity, from: conn.from, at: conn.at, what, terminal, environment };
+        let wires =
+            Wires::new(Box::new(input), Box::new(write.make_writer()), Box::new(write.make_writer_ext(Some(1))), controls);
+        shared.programs.run(asked, wires)
+    };
+    pump(serving, read, ours, to).await
+}
+
+/// Input on its way to whatever reads it.
+struct Input {
+    /// None: the peer has ended it, or nobody reads any more.
+    to: Option<DuplexStream>,
+    waiting: VecDeque<Vec<u8>>,
+    bytes: usize,
+    ended: bool,
+    /// When something of it was last taken.
+    moved: Instant,
+}
+
+impl Input {
+    fn full(&self) -> bool {
+        self.bytes >= WINDOW as usize
+    }
+
+    fn push(&mut self, data: Vec<u8>) {
+        if self.to.is_none() {
+            return;
+        }
+        if self.waiting.is_empty() {
+            self.moved = Instant::now();
+        }
+        self.bytes += data.len();
+        self.waiting.push_back(data);
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if self.waiting.is_empty() {
+            self.to = None;
+        }
+    }
+
+    /// Writes some of it. Losing the race to something else loses nothing.
+    async fn step(&mut self) {
+        let (Some(to), Some(first)) = (&mut self.to, self.waiting.front_mut()) else { return std::future::pending().await };
+        match to.write(first).await {
+            Ok(written) if written > 0 => {
+                self.bytes -= written.min(self.bytes);
+                first.drain(..written);
+                self.moved = Instant::now();
+                if first.is_empty() {
+                    self.waiting.pop_front();
+                }
+                if self.ended && self.waiting.is_empty() {
+                    self.to = None;
+                }
+            }
+            // Nobody reads it any more, as in `yes | head`.
+            _ => {
+                self.to = None;
+                self.waiting.clear();
+                self.bytes = 0;
+            }
+        }
+    }
+}
+
+async fn pump(
+    mut serving: Pin<Box<dyn Future<Output = Exit> + Send>>,
+    read: &mut ChannelReadHalf,
+    to: DuplexStream,
+    controls: mpsc::Sender<Control>,
+) -> Exit {
+    let mut input = Input { to: Some(to), waiting: VecDeque::new(), bytes: 0, ended: false, moved: Instant::now() };
+    let mut controls = Some(controls);
+    loop {
+        let stalled = input.moved + STALL;
+        tokio::select! {
+            exit = &mut serving => return exit,
+            () = input.step() => {}
+            () = sleep_until(stalled), if input.full() => {
+                tracing::warn!("ssh: a channel's input was not read for a minute; closed");
+                return Exit::Signal("PIPE".to_owned());
+            }
+            message = read.wait(), if controls.is_some() && !input.full() => match message {
+                Some(ChannelMsg::Data { data }) => input.push(data.to_vec()),
+                Some(ChannelMsg::Eof) => input.end(),
+                Some(ChannelMsg::WindowChange { col_width, row_height, .. }) => {
+                    tell(&controls, Control::Resize(small(col_width), small(row_height)));
+                }
+                Some(ChannelMsg::Signal { signal }) => tell(&controls, Control::Signal(name(&signal))),
+                // Hung up.
+                Some(ChannelMsg::Close) | None => {
+                    input.end();
+                    controls = None;
+                }
+                Some(_) => {}
+            },
+        }
+    }
+}
+
+/// Where nobody takes them they are lost, as a signal is to who ignores it.
+fn tell(to: &Option<mpsc::Sender<Control>>, control: Control) {
+    if let Some(to) = to {
+        let _ = to.try_send(control);
+    }
+}
+
+fn name(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => name.chars().take(16).collect(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn signal(name: &str) -> Sig {
+    match name {
+        "ABRT" => Sig::ABRT,
+        "ALRM" => Sig::ALRM,
+        "FPE" => Sig::FPE,
+        "HUP" => Sig::HUP,
+        "ILL" => Sig::ILL,
+        "INT" => Sig::INT,
+        "KILL" => Sig::KILL,
+        "PIPE" => Sig::PIPE,
+        "QUIT" => Sig::QUIT,
+        "SEGV" => Sig::SEGV,
+        "TERM" => Sig::TERM,
+        "USR1" => Sig::USR1,
+        other => Sig::Custom(other.to_owned()),
+    }
+}
+
+/// Both directions of a channel as one stream.
+struct Whole {
+    input: DuplexStream,
+    output: Box<dyn AsyncWrite + Send + Unpin>,
+    /// The connection lives while this does, even if nobody listens any more.
+    _owner: Option<Arc<Owner>>,
+    /// Says by its end that the daemon has let go of it.
+    _gone: oneshot::Sender<()>,
+}
+
+impl AsyncRead for Whole {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.input).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Whole {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        Pin::new(&mut self.output).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_shutdown(cx)
+    }
+}
