@@ -12,8 +12,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rialto-kernels", &["rialto-protocol"]),
     ("rialto-bridge", &["rialto-protocol", "rialto-session", "rialto-transports", "rialto-kernels"]),
     ("rialto-client", &["rialto-protocol", "rialto-transports"]),
+    ("rialto-terminal", &["rialto-transports"]),
     // On top of all: it mounts what the others are.
-    ("rialto", &["rialto-protocol", "rialto-session", "rialto-transports", "rialto-kernels", "rialto-bridge", "rialto-client"]),
+    (
+        "rialto",
+        &[
+            "rialto-protocol",
+            "rialto-session",
+            "rialto-transports",
+            "rialto-kernels",
+            "rialto-bridge",
+            "rialto-client",
+            "rialto-terminal",
+        ],
+    ),
 ];
 
 /// Packages of others that few of ours may depend on.
