@@ -729,6 +729,7 @@ pub(crate) struct RpcArgs {
 Examples:
   rialto serve                                   on the socket that it prints
   rialto --at unix:///tmp/r.sock ls              what a client of `rialto serve --socket /tmp/r.sock` says
+  rialto serve --ssh :2222                       from any machine with one of your keys: ssh -t -p 2222 MACHINE
   rialto serve --users                           other users reach what is shared with them: rialto --at user:YOU ls
 ")]
 pub(crate) struct ServeArgs {
@@ -738,6 +739,12 @@ pub(crate) struct ServeArgs {
     /// Let in the other users of this machine, too: each to what `rialto share` gives them, and nothing else
     #[arg(long)]
     pub(crate) users: bool,
+    /// Serve ssh on this address, too: 127.0.0.1:2222, or :2222 for every address of this machine
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ssh: Option<String>,
+    /// The keys that open it, as OpenSSH writes them. Default: rialto/authorized_keys in the folder of configurations
+    #[arg(long, value_name = "FILE", requires = "ssh", value_hint = ValueHint::FilePath)]
+    pub(crate) authorized_keys: Option<PathBuf>,
     /// Write the log to this file instead of stderr: at most a megabyte, and as much in FILE.old
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) log: Option<PathBuf>,

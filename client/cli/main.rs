@@ -10,6 +10,7 @@ mod done;
 mod exec;
 mod exit;
 mod export;
+mod facade;
 mod fork;
 mod gc;
 mod guess;
@@ -57,18 +58,29 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Said by this program alone, so nobody needs its help; and what reads command lines for people would stay in the memory of
     // every supervisor.
-    if let Some(args) = supervise::plain(std::env::args_os()) {
+    if !facade::is_on()
+        && let Some(args) = supervise::plain(std::env::args_os())
+    {
         return supervise::run(&args);
     }
-    match completions::answer() {
-        Ok(false) => {}
-        Ok(true) => return ExitCode::SUCCESS,
-        Err(e) => return exit::code(Err(e)),
+    let words = match facade::commands::words() {
+        Ok(words) => words,
+        Err(code) => return code,
+    };
+    if words.is_none() {
+        match completions::answer() {
+            Ok(false) => {}
+            Ok(true) => return ExitCode::SUCCESS,
+            Err(e) => return exit::code(Err(e)),
+        }
     }
-    let args = match Args::try_parse() {
+    let args = match words.map_or_else(Args::try_parse, Args::try_parse_from) {
         Ok(args) => args,
         Err(e) => return exit::usage(&e),
     };
+    if let Err(e) = facade::check(&args) {
+        return exit::code(Err(e));
+    }
     // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
     let args::ReplArgs { session, kernel, new, python, observe, life: _, edit_mode: _, done } = &args.repl;
     if args.command.is_some()

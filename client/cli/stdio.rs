@@ -7,8 +7,14 @@ use rialto_bridge::daemon::Daemon;
 
 pub(crate) async fn run() -> Result<u8, Failure> {
     crate::log::of_daemon("warn", None)?;
-    let (home, spawn) = serve::parts()?;
     let shutdown = serve::told_to_end()?;
-    Daemon::new(home, spawn).stdio(shutdown).await;
+    let daemon = match crate::facade::guest() {
+        Some(guest) => crate::facade::daemon(guest)?,
+        None => {
+            let (home, spawn) = serve::parts()?;
+            Daemon::new(home, spawn)
+        }
+    };
+    daemon.stdio(shutdown).await;
     Ok(0)
 }

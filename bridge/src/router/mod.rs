@@ -15,7 +15,7 @@ pub use detach::detach;
 pub use handshake::{Entry, enter};
 pub use list::list;
 pub use readiness::Readiness;
-pub use start::{MAX_LOG, Spawn};
+pub use start::{MAX_LOG, SERVED, Spawn};
 
 use crate::auth;
 use crate::home::{Claimed, Home, HomeError, SessionHome, Spec};

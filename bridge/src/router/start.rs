@@ -21,6 +21,10 @@ const READY: Duration = Duration::from_secs(15);
 /// A log is put aside before it is longer, by whoever writes it or by the next start. Bytes.
 pub const MAX_LOG: u64 = 1024 * 1024;
 
+/// The variable that says to a program for whom it runs, where that is not who started it. What it starts is the session's
+/// and not that one's.
+pub const SERVED: &str = "RIALTO_AS";
+
 /// How to start a supervisor.
 #[derive(Debug, Clone)]
 pub struct Spawn {
@@ -125,7 +129,7 @@ fn command(session: &SessionHome, create: Option<&Create>, how: &Spawn, scope: b
     };
     command.args(&how.args).arg(session.dir());
     // A trace is one eval's and not the session's, whoever happens to make it.
-    command.env_remove("TRACEPARENT").env_remove("TRACESTATE");
+    command.env_remove("TRACEPARENT").env_remove("TRACESTATE").env_remove(SERVED);
     // Ours are not a client's to set: they say where sessions are.
     let wanted = create.iter().flat_map(|create| &create.env).filter(|(key, _)| !key.starts_with("RIALTO_"));
     command.envs(wanted).env(SESSION_VARIABLE, session.id().as_str()).envs(how.env.iter().map(|(key, value)| (key, value)));

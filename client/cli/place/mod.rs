@@ -109,6 +109,11 @@ impl Place {
     }
 
     pub(crate) fn here() -> Result<Self, Failure> {
+        if let Some(guest) = crate::facade::guest() {
+            let through = Through { dialer: crate::facade::dialer(guest)?, local: true };
+            let session = guest.session.clone();
+            return Ok(Self::There(Arc::new(There { through, at: String::new(), ours: true, session, kernel: None })));
+        }
         let home = Home::find()?;
         if let Some(notice) = home.notice() {
             crate::paint::talk(notice);
@@ -130,7 +135,8 @@ impl Place {
     pub(crate) fn at(&self) -> Option<String> {
         match self {
             Self::Here { .. } => None,
-            Self::There(there) => Some(there.at.clone()),
+            // Whoever came by ssh comes back by ssh.
+            Self::There(there) => Some(there.at.clone()).filter(|at| !at.is_empty()),
         }
     }
 

@@ -31,7 +31,7 @@ const LINES: std::ops::RangeInclusive<usize> = 5..=20;
 
 /// Where what is typed is kept: on this machine, wherever the session is.
 pub(super) fn folder_of_history(place: &Place) -> Option<PathBuf> {
-    place.home().map_or_else(|| Some(Home::find().ok()?.state().to_owned()), |home| Some(home.state().to_owned()))
+    place.home().map_or_else(|| Some(crate::facade::state(&Home::find().ok()?)), |home| Some(home.state().to_owned()))
 }
 
 /// A session as a terminal has it.

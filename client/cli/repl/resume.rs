@@ -20,7 +20,7 @@ fn file(place: &Place, session: &SessionId) -> Option<PathBuf> {
 }
 
 fn elsewhere(home: &Home, session: &SessionId) -> PathBuf {
-    home.state().join("seen").join(session.as_str())
+    crate::facade::state(home).join("seen").join(session.as_str())
 }
 
 /// Nobody comes back to it, by whatever way it was reached. What is beside it goes with it.

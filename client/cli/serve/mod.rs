@@ -1,5 +1,6 @@
 //! `rialto serve`: the daemon. It routes and keeps nothing: ended, replaced or killed, sessions run on.
 
+mod ssh;
 mod users;
 
 use crate::args::ServeArgs;
@@ -34,6 +35,9 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
     let mut all = vec![own(args, &home, &spawn)?];
     if args.users {
         all.push(users::doors(&home, &spawn)?);
+    }
+    if let Some(text) = &args.ssh {
+        all.push(ssh::doors(args, text, &home, &spawn).await?);
     }
     let mut tasks = Tasks::new();
     for Doors { daemon, listeners, held } in all {

@@ -122,6 +122,7 @@ impl Repl {
         if rest.is_empty() {
             return Err(Failure::usage(":load takes a file of this machine, as in :load setup.py"));
         }
+        crate::facade::may_touch("the file is read")?;
         let file = path(rest);
         let cannot = |why: &dyn std::fmt::Display| Failure::new(exit::IO, format!("{} cannot be read: {why}", file.display()));
         let length = std::fs::metadata(&file).map_err(|why| cannot(&why))?.len();
@@ -202,6 +203,7 @@ pub(super) struct Made {
 impl Made {
     /// `over`: the command that writes over a file, where this is not it.
     pub(super) fn create(file: &Path, over: Result<(), &str>) -> Result<(std::fs::File, Self), Failure> {
+        crate::facade::may_touch("the file is written")?;
         let made = if over.is_ok() { beside(file) } else { file.to_owned() };
         let out = std::fs::File::create_new(&made).map_err(|why| match (why.kind(), over) {
             (std::io::ErrorKind::AlreadyExists, Err(instead)) => {

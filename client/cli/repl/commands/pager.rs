@@ -83,6 +83,7 @@ pub(in crate::repl) fn screen() -> (usize, usize) {
 
 /// The user's pager; nothing where none can be started.
 fn start() -> Option<Child> {
+    crate::facade::may_touch("a pager").ok()?;
     let chosen = env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
     let mut command = match &chosen {
         Some(pager) => {

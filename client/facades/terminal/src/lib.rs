@@ -62,7 +62,13 @@ impl Programs for Terminals {
                 }
                 (Ok(_), Err(why)) => (USAGE, why),
                 (Ok(_), Ok(words)) => {
-                    tracing::info!(principal = asked.identity.principal, what = ?words, terminal = asked.terminal.is_some(), "runs");
+                    // The first word alone: the others may be code.
+                    tracing::info!(
+                        principal = asked.identity.principal,
+                        what = words.first(),
+                        terminal = asked.terminal.is_some(),
+                        "runs"
+                    );
                     match child::start(&program, &asked, words) {
                         Ok(child::Started::Screen(pty, child)) => return screen::carry(pty, child, wires).await,
                         Ok(child::Started::Piped(child)) => return piped::carry(child, wires).await,

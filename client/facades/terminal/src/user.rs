@@ -32,7 +32,10 @@ impl User {
     pub fn find(uid: u32) -> Result<Self, String> {
         match nix::unistd::User::from_uid(Uid::from_raw(uid)) {
             Ok(Some(user)) => {
-                let home = if user.dir.is_dir() { user.dir } else { PathBuf::from("/") };
+                // Our own may be where our environment says, as it is for everything else that we are.
+                let own = std::env::var_os("HOME").filter(|_| Uid::effective().as_raw() == uid).map(PathBuf::from);
+                let home = own.filter(|home| home.is_absolute()).unwrap_or(user.dir);
+                let home = if home.is_dir() { home } else { PathBuf::from("/") };
                 Ok(Self { uid, gid: user.gid.as_raw(), name: user.name, home, shell: user.shell })
             }
             // A container may run as a number that no list knows.
