@@ -8,7 +8,10 @@ use serde_json::json;
 use std::io::Write;
 
 pub(crate) fn run(args: &KernelsArgs) -> Result<u8, Failure> {
-    let known = rialto_kernels::known();
+    let mut known = rialto_kernels::known();
+    for spec in known.iter_mut().filter(|spec| spec.version.is_none()) {
+        spec.version = rialto_kernels::version(spec);
+    }
     if args.json {
         let mut out = std::io::stdout().lock();
         for KernelSpec { name, language, program, version } in &known {
@@ -37,6 +40,7 @@ pub(crate) fn missing_hint(kernel: &str) -> String {
         "python" => {
             "no Python was found: install Python 3.8 or newer (python3 on the PATH), or name one with --python".to_owned()
         }
+        "node" => "no Node was found: install Node 18 or newer (node on the PATH), or name one with --program".to_owned(),
         other => format!("no interpreter for {other} was found on the PATH: install one"),
     }
 }

@@ -1,6 +1,6 @@
 //! From the name of a kind to a running kernel.
 
-use crate::{Kernel, python};
+use crate::{Kernel, find, node, python};
 use rialto_protocol::kernel::Launch;
 
 /// Why a kernel could not be started. Each is a sentence for the person who asked for it.
@@ -53,7 +53,7 @@ pub struct KernelSpec {
 }
 
 /// The kinds of this build, by name.
-const KINDS: &[&str] = &["python"];
+const KINDS: &[&str] = &["python", "node"];
 
 /// Starts a kernel. Its first event is `Ready`, or `Died` with `failed_start`.
 ///
@@ -65,6 +65,7 @@ const KINDS: &[&str] = &["python"];
 pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     match launch.kernel.as_str() {
         "python" => python::launch(launch),
+        "node" => node::launch(launch),
         other => {
             // The name is a stranger's; the sentence must stay a sentence.
             let kind = other.chars().take(80).collect();
@@ -77,5 +78,18 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
 #[must_use]
 pub fn known() -> Vec<KernelSpec> {
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
-    vec![python::spec(&Launch { kernel: "python".into(), cwd: here, ..Launch::default() })]
+    let launch = Launch { cwd: here, ..Launch::default() };
+    vec![python::spec(&launch), node::spec(&launch)]
+}
+
+/// The version of the program of a spec, where only the program can say it. Starts it.
+#[must_use]
+pub fn version(spec: &KernelSpec) -> Option<String> {
+    let program = std::path::Path::new(spec.program.as_deref()?);
+    let said = find::version_said(program)?;
+    match spec.name.as_str() {
+        "python" => said.strip_prefix("Python ").map(str::to_owned),
+        "node" => said.strip_prefix('v').map(str::to_owned),
+        _ => None,
+    }
 }

@@ -7,13 +7,16 @@
 //! # Layout
 //! - [`launch`](launch()) and [`known`] (`launch.rs`): from a kind's name to a running kernel.
 //! - `runner/`: kernels that are a small script on the user's own interpreter, whatever its language.
-//! - `python.rs`: which Python, and how it is started. `runners/python/` is its runner, in Python.
+//! - `python.rs`, `node.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/` are their runners.
+//! - `find.rs`: where interpreters are.
 
+mod find;
 mod launch;
+mod node;
 mod python;
 mod runner;
 
-pub use launch::{KernelSpec, LaunchError, known, launch};
+pub use launch::{KernelSpec, LaunchError, known, launch, version};
 
 use rialto_protocol::kernel::{KernelCommand, KernelEvent};
 use std::task::{Context, Poll};

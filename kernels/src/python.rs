@@ -1,10 +1,10 @@
 //! Python: which interpreter, and how it is started. The files of `runners/python/` do the rest.
 
 use crate::Kernel;
+use crate::find::{folder, is_program, named, on_path, variable};
 use crate::launch::{KernelSpec, LaunchError};
 use crate::runner::{Runner, Script};
 use rialto_protocol::kernel::Launch;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
@@ -39,10 +39,7 @@ const BOOTSTRAP: &str = include_str!("../runners/python/bootstrap.py");
 
 /// Starts a Python kernel.
 pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
-    let cwd = if launch.cwd.is_empty() { "." } else { &launch.cwd };
-    if !Path::new(cwd).is_dir() {
-        return Err(LaunchError::NoFolder { cwd: cwd.to_owned() });
-    }
+    let cwd = folder(launch)?;
     let found = find(launch)?;
     let mut command = Command::new(&found.program);
     command.arg("-c").arg(BOOTSTRAP).current_dir(cwd).envs(&launch.env);
@@ -51,8 +48,14 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let unbuffered = variable(launch, "PYTHONUNBUFFERED").and_then(|v| v.into_string().ok());
     command.env_remove("PYTHONUNBUFFERED");
     let environment: Vec<_> = unbuffered.map(|v| ("PYTHONUNBUFFERED", v)).into_iter().collect();
-    let script =
-        Script { source: RUNNER, later: LATER, cache: launch.cache.as_deref(), environment: &environment, note: found.note };
+    let script = Script {
+        source: RUNNER,
+        later: LATER,
+        cache: launch.cache.as_deref(),
+        environment: &environment,
+        note: found.note,
+        tells_interrupts: false,
+    };
     match Runner::start(command, script) {
         Ok(runner) => Ok(Box::new(runner)),
         Err(source) => Err(LaunchError::Start { program: found.program.display().to_string(), source }),
@@ -84,11 +87,7 @@ impl Found {
 /// The interpreter: what was named, else the active virtual environment, else the project's own, else the PATH.
 fn find(launch: &Launch) -> Result<Found, LaunchError> {
     let cwd = std::path::absolute(if launch.cwd.is_empty() { "." } else { &launch.cwd }).unwrap_or_default();
-    if let Some(named) = launch.program.as_deref().filter(|p| !p.is_empty()) {
-        let program = if named.contains('/') { Some(cwd.join(named)).filter(|p| is_program(p)) } else { on_path(launch, named) };
-        let looked =
-            || if named.contains('/') { format!("{named} is no program") } else { format!("{named} is not on the PATH") };
-        let program = program.ok_or_else(|| LaunchError::NoInterpreter { language: "Python", looked: looked() })?;
+    if let Some(program) = named(launch, "Python")? {
         return Ok(Found { program, note: None });
     }
     if let Some(active) = variable(launch, "VIRTUAL_ENV").filter(|v| !v.is_empty())
@@ -109,24 +108,6 @@ fn find(launch: &Launch) -> Result<Found, LaunchError> {
     let looked = || "neither python3 nor python is on the PATH; name one with --program".to_owned();
     let program = program.ok_or_else(|| LaunchError::NoInterpreter { language: "Python", looked: looked() })?;
     Ok(Found { program, note: None })
-}
-
-/// A variable as the kernel will see it.
-fn variable(launch: &Launch, name: &str) -> Option<OsString> {
-    launch.env.get(name).map(OsString::from).or_else(|| std::env::var_os(name))
-}
-
-/// The first on the PATH, be it a shim (pyenv, asdf) that costs its 50 to 100 ms at every start. What the shim runs depends on the
-/// folder and the environment at that moment; an interpreter remembered from an earlier start, or the next one on the PATH, would
-/// be fast and now and then the wrong one.
-fn on_path(launch: &Launch, name: &str) -> Option<PathBuf> {
-    let path = variable(launch, "PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| is_program(program))
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
 /// `3.11` of a program that is really `/usr/bin/python3.11`.

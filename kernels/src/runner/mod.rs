@@ -18,7 +18,7 @@ use pipes::{Halves, Pipe};
 use process::Process;
 use rialto_protocol::data::{Run, Stream};
 use rialto_protocol::ids::EvalNumber;
-use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, OUTPUT_CHUNK};
+use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, OUTPUT_CHUNK, Step};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -30,6 +30,7 @@ use wire::{Frame, Malformed};
 const EARLY: usize = 4 * 1024;
 
 /// What makes a runner of one language.
+#[derive(Default)]
 pub(crate) struct Script<'a> {
     /// The part that runs at once.
     pub(crate) source: &'a str,
@@ -41,6 +42,8 @@ pub(crate) struct Script<'a> {
     pub(crate) environment: &'a [(&'a str, String)],
     /// To be said once, in `Ready`.
     pub(crate) note: Option<String>,
+    /// It hears of an interrupt by the channel as well: a signal alone does not reach what runs.
+    pub(crate) tells_interrupts: bool,
 }
 
 /// A runner's process, and what is known of it.
@@ -54,6 +57,7 @@ pub(crate) struct Runner {
     told: VecDeque<KernelEvent>,
     state: State,
     note: Option<String>,
+    tells_interrupts: bool,
     /// The eval that runs, or ran last.
     n: EvalNumber,
     background: bool,
@@ -100,6 +104,7 @@ impl Runner {
             told: VecDeque::new(),
             state: State::Starting { out: Vec::new(), err: Vec::new() },
             note: script.note,
+            tells_interrupts: script.tells_interrupts,
             n: 0,
             background: true,
             display: 0,
@@ -206,6 +211,10 @@ impl Runner {
         }
         match frame {
             Frame::Sync => self.catch_up(),
+            Frame::SyncAndSay => {
+                self.catch_up();
+                self.channel.send(wire::put_caught_up);
+            }
             Frame::Event(KernelEvent::Ready(mut info)) => {
                 info.pid = self.process.pid().unwrap_or(0);
                 info.note = self.note.take();
@@ -247,7 +256,7 @@ impl Runner {
         tracing::warn!(pid = self.process.pid(), "the kernel's channel carries what no runner sends; the kernel is killed");
         self.channel.close();
         self.display = 0;
-        self.process.signal(rialto_protocol::kernel::Step::Kill);
+        self.process.signal(Step::Kill);
     }
 
     /// After the end of the process: what the channel holds, what the pipes held then, the death.
@@ -311,7 +320,12 @@ impl Kernel for Runner {
                 (self.n, self.background) = (exec.n, false);
                 self.channel.send(|tx| wire::put_exec(tx, &exec));
             }
-            KernelCommand::Interrupt(step) => self.process.signal(step),
+            KernelCommand::Interrupt(step) => {
+                if self.tells_interrupts && step <= Step::Again {
+                    self.channel.send(|tx| wire::put_interrupt(tx, step));
+                }
+                self.process.signal(step);
+            }
             KernelCommand::Fence(k) => self.channel.send(|tx| wire::put_fence(tx, k)),
             KernelCommand::Input { ask, data, eof } => self.channel.send(|tx| wire::put_input(tx, ask, &data, eof)),
             KernelCommand::Query(id, query) => self.channel.send(|tx| wire::put_query(tx, id, &query)),

@@ -7,7 +7,7 @@
 use rialto_protocol::data::{Bundle, Bytes, Failure, Run, Show, Stream};
 use rialto_protocol::kernel::{
     Answer, Ask, Completeness, Completion, Completions, DisplayRole, Done, DoneHow, Exec, KernelEvent, KernelInfo, OUTPUT_CHUNK,
-    Query,
+    Query, Step,
 };
 
 /// The longest frame a runner may send. The largest are tracebacks and documentation, which the runner cuts.
@@ -22,6 +22,8 @@ pub(super) enum Frame {
     Event(KernelEvent),
     /// Read what the pipes hold before going on: the runner is about to say something that comes after it.
     Sync,
+    /// The same, and say when it is done.
+    SyncAndSay,
 }
 
 /// A frame that no runner sends: user code has written to the channel, or closed it in the middle.
@@ -125,6 +127,15 @@ pub(super) fn put_query(out: &mut Vec<u8>, id: u64, query: &Query) {
 
 pub(super) fn put_shutdown(out: &mut Vec<u8>) {
     Writer::new(out, 5).end();
+}
+
+pub(super) fn put_interrupt(out: &mut Vec<u8>, step: Step) {
+    Writer::new(out, 6).u8(u8::from(step > Step::Interrupt)).end();
+}
+
+/// What the pipes held has been read.
+pub(super) fn put_caught_up(out: &mut Vec<u8>) {
+    Writer::new(out, 7).end();
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -255,6 +266,7 @@ pub(super) fn read_frame(frame: &[u8]) -> Result<Frame, Malformed> {
         8 => KernelEvent::Fenced(r.u32()?),
         9 => KernelEvent::Answer(r.u64()?, read_answer(&mut r)?),
         10 => return Ok(Frame::Sync),
+        11 => return Ok(Frame::SyncAndSay),
         _ => return Err(Malformed),
     };
     Ok(Frame::Event(event))
