@@ -200,6 +200,9 @@ pub(crate) struct AttachArgs {
     /// Only watch: nothing typed reaches the session
     #[arg(long, conflicts_with = "on_done")]
     pub(crate) observe: bool,
+    /// Begin with so many of the last lines of output. Default: what you have not seen, a third of the screen at most
+    #[arg(long, value_name = "LINES")]
+    pub(crate) tail: Option<usize>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -398,6 +401,7 @@ pub(crate) struct LsArgs {
 Examples:
   rialto logs work                               everything that happened
   rialto logs -f work                            and what happens from now on
+  rialto logs --tail 20 -f work                  from the last 20 lines on
   rialto logs --json work | tail -1              events, whose seq and epoch make a cursor
   rialto logs --json --after 27993600:41 work    what came after it
   rialto logs --audit work                       who ran what and how it ended: hashes, no code and no output
@@ -410,6 +414,9 @@ pub(crate) struct LogsArgs {
     /// Only events after this cursor, as JSON logs show it
     #[arg(long, value_name = "EPOCH:SEQ", conflicts_with = "all")]
     pub(crate) after: Option<Cursor>,
+    /// Only the last lines of what happened until now; with --json the last events
+    #[arg(long, value_name = "LINES", conflicts_with = "audit")]
+    pub(crate) tail: Option<usize>,
     /// Go on with what happens from now on
     #[arg(short, long, conflicts_with = "all")]
     pub(crate) follow: bool,

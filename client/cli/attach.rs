@@ -7,18 +7,19 @@ use crate::{logs, paint, repl, target};
 
 pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failure> {
     if args.observe {
-        return observe(place, &args.session).await;
+        return observe(place, &args.session, args.tail).await;
     }
     let place = Place::of(place)?;
-    repl::open_in_terminal(&place, target::existing(&args.session), None, &args.done).await
+    repl::open_in_terminal(&place, target::existing(&args.session), None, &args.done, args.tail).await
 }
 
 /// Shows what happens and reads nothing: who watches has nothing to type.
-pub(crate) async fn observe(place: &PlaceArgs, session: &str) -> Result<u8, Failure> {
+pub(crate) async fn observe(place: &PlaceArgs, session: &str, tail: Option<usize>) -> Result<u8, Failure> {
     paint::talk(&format!("watching {session}, nothing typed here reaches it; Ctrl-C leaves"));
     let args = LogsArgs {
         session: Some(session.to_owned()),
         after: None,
+        tail,
         follow: true,
         audit: false,
         since: None,

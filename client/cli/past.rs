@@ -1,5 +1,6 @@
-//! What has happened in a session, read at the reader's own pace: from its supervisor while one lives, else from its journal, so
-//! that looking back starts nothing. The two take turns as supervisors come and go. One item at a time, however many there are.
+//! What has happened in a session, and where that is wanted what goes on happening, read at the reader's own pace: from its
+//! supervisor while one lives, else from its journal, so that looking back starts nothing. The two take turns as supervisors come
+//! and go, and the cursor passes from one to the other. One item at a time, however many there are.
 
 use crate::exit::{self, Failure};
 use crate::logs::{Item, Stored};
@@ -7,11 +8,16 @@ use crate::place::Place;
 use crate::{paint, reach};
 use rialto_bridge::home::{HomeError, SessionHome};
 use rialto_bridge::journal::{Journal, JournalError};
+use rialto_client::protocol::event::Event;
 use rialto_client::protocol::message::GetEval;
 use rialto_client::protocol::{Cursor, EvalNumber, Seq};
 use rialto_client::{Incoming, Session, Start};
 use rialto_session::Archive;
 use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Between two looks whether somebody came back to a session without a supervisor.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(crate) struct Past {
@@ -24,6 +30,10 @@ pub(crate) struct Past {
     cursor: Option<Cursor>,
     /// The last event that is told: the newest one when this began.
     until: Option<Seq>,
+    /// What goes on happening is told, too, until the session ends.
+    follows: bool,
+    /// It was said that nobody serves the session.
+    told: bool,
     source: Source,
 }
 
@@ -47,7 +57,20 @@ impl Past {
             None => None,
         };
         let which = here.as_ref().map_or_else(|| session.to_owned(), |here| here.id().to_string());
-        Ok(Self { place: place.clone(), label, which, here, cursor: None, until: None, source: Source::Unknown })
+        let (cursor, until, source) = (None, None, Source::Unknown);
+        Ok(Self { place: place.clone(), label, which, here, cursor, until, follows: false, told: false, source })
+    }
+
+    /// Only what came after `cursor`.
+    pub(crate) const fn after(mut self, cursor: Option<Cursor>) -> Self {
+        self.cursor = cursor;
+        self
+    }
+
+    /// And what goes on happening.
+    pub(crate) const fn follow(mut self) -> Self {
+        self.follows = true;
+        self
     }
 
     /// Only what came after `cursor`, up to event `until`.
@@ -61,7 +84,7 @@ impl Past {
         self.cursor
     }
 
-    /// The next item; nothing where the present begins.
+    /// The next item; nothing where the present begins, or where that is followed, where the session has ended.
     pub(crate) async fn next(&mut self) -> Result<Option<Item>, Failure> {
         loop {
             match &mut self.source {
@@ -119,11 +142,15 @@ impl Past {
             self.source = Source::Stored(Stored::new(here.journal()), VecDeque::new());
             return Ok(());
         }
-        let reached = reach::observed(&self.place, &self.which, self.label, Start::After(self.cursor)).await?;
+        let mut reached = reach::observed(&self.place, &self.which, self.label, Start::After(self.cursor)).await?;
         let Some(attached) = reached.connected.attached else { return Ok(()) };
         // The same session from here on, whatever gets its name.
         self.which = reached.connected.greeted.session.to_string();
-        self.until.get_or_insert(attached.head);
+        self.told = false;
+        // One that has ended will say nothing more, not even that.
+        if !self.follows || reached.session.status().await.is_ok_and(|status| status.state == "ended") {
+            self.until.get_or_insert(attached.head);
+        }
         let rewinds = self.cursor.is_some_and(|cursor| attached.after < cursor.seq);
         self.source = Source::Live { session: Box::new(reached.session), rewinds };
         Ok(())
@@ -134,7 +161,9 @@ impl Past {
         let (Source::Stored(stored, read), Some(here)) = (&mut self.source, &self.here) else { return Ok(false) };
         // Ctrl-C is heard in between.
         tokio::task::yield_now().await;
-        match stored.turn(&mut self.cursor, &mut self.until, false) {
+        // Looked at before the journal is: what was written until that end is in this turn.
+        let ended = here.ended();
+        match stored.turn(&mut self.cursor, &mut self.until, self.follows) {
             Ok(items) => read.extend(items),
             // Its supervisor is back.
             Err(JournalError::InUse(_)) => {
@@ -142,11 +171,21 @@ impl Past {
                 return Ok(true);
             }
             // Its supervisor died before it wrote anything.
-            Err(JournalError::Missing(_)) if here.exists() => return Ok(false),
+            Err(JournalError::Missing(_)) if here.exists() => {}
             Err(JournalError::Missing(_)) => return Err(HomeError::Gone(here.id().clone()).into()),
             Err(why) => return Err(Failure::new(exit::UNAVAILABLE, why.to_string())),
         }
-        Ok(matches!(&self.source, Source::Stored(_, read) if !read.is_empty()))
+        if !read.is_empty() || !self.follows || ended {
+            return Ok(!read.is_empty());
+        }
+        if !std::mem::replace(&mut self.told, true) {
+            paint::talk("its supervisor has died; waiting until somebody comes back to it (rialto attach, exec, kill)");
+        }
+        tokio::time::sleep(LOOK).await;
+        if here.lives()? {
+            self.source = Source::Unknown;
+        }
+        Ok(true)
     }
 
     /// The next item from the supervisor. Nothing: there are no more, or it is gone and the source is unknown again.
@@ -158,6 +197,10 @@ impl Past {
                 return Ok(None);
             }
             let item = match session.next().await {
+                Incoming::Notice(notice) if self.follows && notice.what != "behind" => {
+                    paint::talk(&notice.text);
+                    continue;
+                }
                 Incoming::Event(record) if self.until.is_some_and(|until| record.seq > until) => return Ok(None),
                 Incoming::Event(record) => Item::Event(Box::new(record)),
                 Incoming::Gap(gap) => Item::Gap(gap),
@@ -188,6 +231,11 @@ impl Past {
                 _ => continue,
             };
             self.cursor = session.cursor();
+            if let Item::Event(record) = &item
+                && matches!(record.event, Event::SessionEnded(_))
+            {
+                self.until = Some(record.seq);
+            }
             return Ok(Some(item));
         }
     }

@@ -63,3 +63,26 @@ fn logs_into_a_pipe_that_closes_are_no_failure() {
     let said = world.sh("rialto logs work | head -n 3 | wc -l; rialto logs work | tail -n 1").exits(0);
     assert_eq!((said.out().as_str(), said.err().as_str()), ("3\nline 99999\n", ""));
 }
+
+#[test]
+fn the_last_lines_alone_and_what_comes_after_them() {
+    let world = World::new();
+    world.session("work", "for i in range(50): print('line', i)");
+    assert_eq!(world.run(&["logs", "--tail", "2", "work"]).ok(), "line 48\nline 49\n");
+    assert_eq!(world.run(&["logs", "--tail", "0", "work"]).ok(), "");
+    assert_eq!(world.run(&["logs", "--tail", "1000", "work"]).ok(), world.run(&["logs", "work"]).ok());
+    let last = crate::common::lines(&world.run(&["logs", "--tail", "1", "--json", "work"]).ok());
+    assert_eq!(last, world.events("work").split_off(world.events("work").len() - 1));
+    for arguments in [["logs", "--follow", "--tail", "1", "work"], ["attach", "--observe", "--tail", "1", "work"]] {
+        let following = world.start(&arguments);
+        following.wait_for_out("line 49\n");
+        world.run(&["exec", "-s", "work", "-q", "-c", "print('after'); print('line 49')"]).ok();
+        following.wait_for_out("\nafter\nline 49\n");
+        assert!(following.out().starts_with("line 49\n"), "{}", following.out());
+        following.signal(nix::sys::signal::Signal::SIGINT);
+        following.end().exits(130);
+    }
+    world.run(&["kill", "work"]).exits(0);
+    let followed = world.run(&["logs", "--follow", "--tail", "1", "work"]).ok();
+    assert!(followed.starts_with("the session ended") && followed.lines().count() == 1, "{followed}");
+}

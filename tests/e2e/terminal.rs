@@ -243,3 +243,14 @@ fn a_flood_is_stopped_by_ctrl_c() {
     t.type_line("6*7");
     t.shows(&[">>> 6*7", "42", ">>>"]);
 }
+
+#[test]
+fn attach_begins_with_as_many_lines_as_are_asked_for() {
+    let world = World::new();
+    world.session("work", "for i in range(50): print('line', i)");
+    let t = Terminal::open(&world, "rialto attach --tail 2 work");
+    t.shows(&["line 48", "line 49", ">>>"]);
+    assert!(!t.screen().contains("line 47"), "{}", t.screen());
+    t.type_line("1+1");
+    t.shows(&[">>> 1+1", "2", ">>>"]);
+}

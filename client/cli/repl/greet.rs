@@ -190,7 +190,8 @@ impl Repl {
 
     /// Reads what happened up to now, and shows none of it.
     async fn catch_up(&mut self, connected: &Connected) -> Result<Missed, Failure> {
-        let mut missed = Missed::new(&self.principal, self.tail_lines());
+        let shown = if self.begins_with.is_some() { 0 } else { self.tail_lines() };
+        let mut missed = Missed::new(&self.principal, shown);
         let mut until = connected.attached.as_ref().map_or(0, |attached| attached.head);
         let mut deadline = Instant::now() + COUNTING;
         let mut failed = None;

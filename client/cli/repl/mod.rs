@@ -67,7 +67,7 @@ const TICK: Duration = Duration::from_millis(5);
 
 pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure> {
     if let (true, Some(session)) = (args.observe, &args.session) {
-        return crate::attach::observe(place, session).await;
+        return crate::attach::observe(place, session, None).await;
     }
     let place = Place::of(place)?;
     let known = |name: &str| place.home().is_none_or(|home| home.resolve(name).is_ok());
@@ -80,7 +80,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
         open.create = open.create.filter(|_| place.home().is_none());
     }
-    open_in_terminal(&place, open, args.edit_mode, &args.done).await
+    open_in_terminal(&place, open, args.edit_mode, &args.done, None).await
 }
 
 /// The session is deleted: nobody comes back to it.
@@ -89,8 +89,14 @@ pub(crate) fn forget(home: &Home, session: &SessionId) {
     resume::forget(home, session);
 }
 
-/// A session in the terminal, wherever it came from.
-pub(crate) async fn open_in_terminal(place: &Place, open: Open, mode: Option<Mode>, done: &DoneArgs) -> Result<u8, Failure> {
+/// A session in the terminal, wherever it came from. It begins with what was missed, or with so many of the last lines.
+pub(crate) async fn open_in_terminal(
+    place: &Place,
+    open: Open,
+    mode: Option<Mode>,
+    done: &DoneArgs,
+    tail: Option<usize>,
+) -> Result<u8, Failure> {
     let label = &names::label(place.home().is_none());
     // Before the editor starts: it takes signals over while it reads, and gives back what it found.
     let mut signals = Signals::new()?;
@@ -98,8 +104,16 @@ pub(crate) async fn open_in_terminal(place: &Place, open: Open, mode: Option<Mod
     let handle = greet::handle(place, open, label, me);
     let mut repl = Repl::new(handle, place.clone(), label, mode)?;
     repl.done = Done::for_a_terminal(done);
+    repl.begins_with = tail;
     let before = repl.keyboard.before();
-    if let Err(why) = signals.stopping(&before, Box::pin(repl.greet())).await {
+    let greet = async {
+        repl.greet().await?;
+        match repl.begins_with.take() {
+            Some(lines) => repl.last_lines(lines).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(why) = signals.stopping(&before, Box::pin(greet)).await {
         repl.leave_notes();
         return Err(why);
     }
@@ -199,6 +213,8 @@ struct Repl {
     ended: bool,
     /// The keys that were asked for.
     mode: Option<Mode>,
+    /// So many of the last lines were asked for: then what was missed is only counted.
+    begins_with: Option<usize>,
     /// Which eval Ctrl-C at the prompt was offered to stop, and when.
     offered: Option<(EvalNumber, Instant)>,
     /// What is asked once more, and when.
@@ -256,6 +272,7 @@ impl Repl {
             outcome: 0,
             ended: false,
             mode,
+            begins_with: None,
             offered: None,
             ask_again: None,
             done: Done::new(None, Duration::MAX, Way::Off),

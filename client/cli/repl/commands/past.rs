@@ -143,7 +143,12 @@ impl Repl {
             "" => LINES.0,
             text => text.parse().map_err(|_| Failure::usage(":tail takes a number of lines, as in :tail 50"))?,
         };
-        let wanted: usize = wanted.min(LINES.1);
+        self.last_lines(wanted).await
+    }
+
+    /// The last lines of output.
+    pub(in crate::repl) async fn last_lines(&mut self, wanted: usize) -> Result<(), Failure> {
+        let wanted = wanted.min(LINES.1);
         let session = self.session_id()?;
         let lines = stoppable(async {
             // Lines may be many to an event, or an event to each line: begin near the end and go back where that was too near.
