@@ -237,6 +237,7 @@ Examples:
   rialto places add gpu ssh://me@gpu/work --command /opt/rialto/bin/rialto
   rialto places add team wss://repl.example.org --token-command 'pass show team'
   rialto places test gpu                                    can it be reached? if not, why
+  rialto places install gpu                                 copies this program to its ~/.local/bin
   rialto places                                             what there is
 
 They are kept in ~/.config/rialto/places.toml, which may be written by hand.
@@ -264,6 +265,12 @@ pub(crate) enum PlacesCommand {
         /// Print one line of JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Copy this program to a machine behind SSH, where that is of the same kind
+    Install {
+        /// A name, or an ssh:// URL
+        #[arg(add = ArgValueCandidates::new(completions::places))]
+        place: String,
     },
     /// Forget a name
     Rm {

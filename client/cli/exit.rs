@@ -52,10 +52,12 @@ impl Failure {
     /// Where nobody answers at a place, what should be running there.
     pub(crate) fn at(self, place: Option<&str>) -> Self {
         let advice = match place {
-            Some(at) if self.unreached => at.strip_prefix("exec:").map_or_else(
-                || "is `rialto serve` running there?".to_owned(),
-                |command| format!("`{command}` must speak as `rialto stdio` does"),
-            ),
+            Some(at) if self.unreached => match at.strip_prefix("exec:") {
+                Some(command) => format!("`{command}` must speak as `rialto stdio` does"),
+                None if at.starts_with("unix://") || at.starts_with("user:") => "is `rialto serve` running there?".to_owned(),
+                // By other ways what failed has said more than we could here.
+                None => format!("`rialto places test {at}` shows how far it comes"),
+            },
             _ => return self,
         };
         Self { text: format!("{}; {advice}", self.text), ..self }
@@ -87,7 +89,11 @@ impl From<ErrorReply> for Failure {
             Some(Code::SessionEnded) => " (rialto rm SESSION frees its name)",
             _ => "",
         };
-        let unreached = matches!(e.known(), Some(Code::Unreachable | Code::Disconnected | Code::BadFrame | Code::Oversize));
+        let unreached = match e.known() {
+            // Where no new try can help, what has to be done was said.
+            Some(Code::Unreachable) => e.retryable,
+            other => matches!(other, Some(Code::Disconnected | Code::BadFrame | Code::Oversize)),
+        };
         Self { unreached, ..Self::new(code, format!("{}{next}", e.text)) }
     }
 }

@@ -68,7 +68,7 @@ impl Home {
             name,
             kernel: create.kernel.clone(),
             program: create.program.clone(),
-            cwd: create.cwd.clone(),
+            cwd: if create.cwd.is_empty() { own_folder() } else { create.cwd.clone() },
             owner: owner.to_owned(),
             created_ms: now_ms(),
             created_by: create.id,
@@ -127,6 +127,13 @@ impl Home {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where a session starts that names no folder: whoever made it is on another machine and does not know ours.
+fn own_folder() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.dir);
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from).or(user).filter(|path| path.is_dir());
+    home.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

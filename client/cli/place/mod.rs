@@ -4,24 +4,29 @@
 //! |---|---|
 //! | what does a URL say? | `url.rs` |
 //! | what is kept of places with names? | `kept.rs` |
+//! | who is asked? | `person.rs` |
 
 pub(crate) mod kept;
+mod person;
 pub(crate) mod url;
 
 use crate::args::PlaceArgs;
 use crate::exit::Failure;
 use kept::Kept;
+use person::AtTheTerminal;
 use rialto_bridge::home::{Home, door};
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::protocol::message::{Listing, Open, Plain};
 use rialto_client::protocol::{ErrorReply, Message};
 use rialto_client::{Connect, Dialer, Link, Linking, Options, Session, Start, Through};
 use rialto_transports::exec::ExecDialer;
+use rialto_transports::ssh::{Person, SshDialer, Target};
 use rialto_transports::unix::UnixDialer;
-use std::sync::Arc;
+use rialto_transports::{Again, Boxed, DialError, Stream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use url::{Url, Way};
+use url::{Machine, Url, Way};
 
 /// How long a listing waits for a supervisor that does not answer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -38,10 +43,13 @@ pub(crate) enum Place {
 /// A place that is reached by a dialer.
 pub(crate) struct There {
     through: Through,
+    early: Arc<Early>,
     /// As `--at` said it.
     at: String,
     /// Whether its users are those of this machine.
     ours: bool,
+    /// Another machine, with folders of its own.
+    far: bool,
     /// What is meant there where nothing is named.
     session: Option<String>,
     kernel: Option<String>,
@@ -81,13 +89,21 @@ impl Known {
                 Arc::new(UnixDialer::of(door::of(uid)?, uid))
             }
             Way::Exec(command) => Arc::new(ExecDialer::shell(command)),
-            Way::Ssh(machine) => return Err(Failure::usage(format!("ssh://{} cannot be reached yet", machine.text()))),
+            Way::Ssh(machine) => Arc::new(self.ssh(machine)),
             // The secret is `kept::token(&self.kept)`, asked for at each dial.
             Way::WebSocket { tls, machine, path } => {
                 let scheme = if *tls { "wss" } else { "ws" };
                 return Err(Failure::usage(format!("{scheme}://{}{path} cannot be reached yet", machine.text())));
             }
         })
+    }
+
+    /// The same where it is SSH.
+    pub(crate) fn ssh(&self, machine: &Machine) -> SshDialer {
+        let Machine { user, host, port } = machine.clone();
+        let command = self.kept.get("command").map(str::to_owned);
+        let person = AtTheTerminal::find().map(|person| Arc::new(person) as Arc<dyn Person>);
+        SshDialer::new(Target { user, host, port, command, place: self.at.clone() }, person)
     }
 
     /// Whether the end of what is there ends the stream at once, so that nothing need be asked whether it lives.
@@ -103,16 +119,19 @@ impl Place {
     }
 
     pub(crate) fn at_known(known: &Known) -> Result<Self, Failure> {
-        let through = Through { dialer: known.dialer()?, local: known.local() };
+        let early = Arc::new(Early { dialer: known.dialer()?, ready: Mutex::default() });
+        let through = Through { dialer: early.clone(), local: known.local() };
         let Url { session, kernel, .. } = known.url.clone();
-        Ok(Self::There(Arc::new(There { through, at: known.at.clone(), ours: known.local(), session, kernel })))
+        let far = matches!(known.url.way, Way::Ssh(_) | Way::WebSocket { .. });
+        Ok(Self::There(Arc::new(There { through, early, at: known.at.clone(), ours: known.local(), far, session, kernel })))
     }
 
     pub(crate) fn here() -> Result<Self, Failure> {
         if let Some(guest) = crate::facade::guest() {
-            let through = Through { dialer: crate::facade::dialer(guest)?, local: true };
-            let session = guest.session.clone();
-            return Ok(Self::There(Arc::new(There { through, at: String::new(), ours: true, session, kernel: None })));
+            let early = Arc::new(Early { dialer: crate::facade::dialer(guest)?, ready: Mutex::default() });
+            let through = Through { dialer: early.clone(), local: true };
+            let (at, session) = (String::new(), guest.session.clone());
+            return Ok(Self::There(Arc::new(There { through, early, at, ours: true, far: false, session, kernel: None })));
         }
         let home = Home::find()?;
         if let Some(notice) = home.notice() {
@@ -121,6 +140,21 @@ impl Place {
         let spawn = Spawn::own().map_err(|e| Failure::internal(format!("cannot tell which program this is: {e}")))?;
         let who = format!("uid:{}", nix::unistd::geteuid());
         Ok(Self::Here { home: Arc::new(home), spawn: Arc::new(spawn), who, made: Arc::default() })
+    }
+
+    /// Connects where a person may have to be asked for something, before a screen is taken over on which no question could
+    /// be seen. What fails and may pass is left to whoever connects next.
+    pub(crate) async fn prepare(&self) -> Result<(), Failure> {
+        let Self::There(there) = self else { return Ok(()) };
+        if !there.far {
+            return Ok(());
+        }
+        match there.early.dialer.dial().await {
+            Ok(stream) => there.early.keep(stream),
+            Err(why) if why.again == Again::Never => return Err(Failure::new(crate::exit::UNAVAILABLE, why.to_string())),
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     /// The folders of this machine, where that is the place.
@@ -182,7 +216,14 @@ impl Place {
     pub(crate) fn open_with(&self, open: Open, options: Options) -> Session {
         match self {
             Self::Here { .. } => Session::new(self.clone(), open, options),
-            Self::There(there) => Session::new(there.through.clone(), open, options),
+            Self::There(there) => {
+                let mut open = open;
+                // Our folder is none of another machine's. There it is the home folder.
+                if let (Some(create), true) = (&mut open.create, there.far) {
+                    create.cwd = String::new();
+                }
+                Session::new(there.through.clone(), open, options)
+            }
         }
     }
 
@@ -200,6 +241,32 @@ impl Place {
                 }
             }
         }
+    }
+}
+
+/// A dialer that may have been asked before.
+struct Early {
+    dialer: Arc<dyn Dialer>,
+    ready: Mutex<Option<Stream>>,
+}
+
+impl Early {
+    fn keep(&self, stream: Stream) {
+        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+    }
+}
+
+impl Dialer for Early {
+    fn dial(&self) -> Boxed<'_, Result<Stream, DialError>> {
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match ready {
+            Some(stream) => Box::pin(async { Ok(stream) }),
+            None => self.dialer.dial(),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.dialer.text()
     }
 }
 

@@ -98,6 +98,7 @@ pub(crate) async fn open_in_terminal(
     tail: Option<usize>,
 ) -> Result<u8, Failure> {
     let label = &names::label(place.home().is_none());
+    place.prepare().await?;
     // Before the editor starts: it takes signals over while it reads, and gives back what it found.
     let mut signals = Signals::new()?;
     let me = rialto_client::client_id()?;

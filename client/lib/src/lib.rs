@@ -45,7 +45,7 @@ pub use ids::{client_id, eval_id, group_id, request_id};
 pub use incoming::{Answer, Connected, Incoming, Ticket};
 pub use keep::Keep;
 pub use link::{Connect, Link, Linking, Through};
-pub use once::ask;
+pub use once::{Met, ask, meet};
 pub use options::{Keepalive, Options, Snapshot};
 pub use outbox::{MAX_BYTES, MAX_QUERIES, MAX_REQUESTS};
 pub use reconnect::Policy;

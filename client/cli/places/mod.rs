@@ -1,10 +1,12 @@
-//! `rialto places`: names for places, and whether they can be reached.
+//! `rialto places`: names for places, whether they can be reached, and this program for those that have none.
+
+mod install;
+mod test;
 
 use crate::args::{AddPlaceArgs, PlacesArgs, PlacesCommand};
 use crate::exit::Failure;
 use crate::paint;
 use crate::place::kept::{self, Kept};
-use crate::place::{Known, Place};
 use serde_json::json;
 use std::io::Write;
 
@@ -17,7 +19,8 @@ pub(crate) async fn run(args: PlacesArgs) -> Result<u8, Failure> {
             paint::talk(&format!("{name} is forgotten ({})", path.display()));
             Ok(0)
         }
-        PlacesCommand::Test { place, json } => test(&place, json).await,
+        PlacesCommand::Test { place, json } => test::run(&place, json).await,
+        PlacesCommand::Install { place } => install::run(&place).await,
     }
 }
 
@@ -74,13 +77,5 @@ fn add(args: AddPlaceArgs) -> Result<u8, Failure> {
     let entries = said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
     let path = kept::add(&name, &Kept::of(entries), replace)?;
     paint::talk(&format!("{name} is kept in {}; `rialto places test {name}` tells whether it answers", path.display()));
-    Ok(0)
-}
-
-async fn test(at: &str, _json: bool) -> Result<u8, Failure> {
-    let known = Known::of(at)?;
-    let place = Place::at_known(&known)?;
-    let listing = place.list().await.map_err(|why| Failure::from(why).at(Some(at)))?;
-    paint::talk(&format!("{at} answers; {} sessions", listing.sessions.len()));
     Ok(0)
 }
