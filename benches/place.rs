@@ -2,6 +2,7 @@
 
 use crate::processes;
 use crate::wait::look;
+use rialto_bridge::auth;
 use rialto_bridge::home::Home;
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::{Connect, EvalOptions, Link, Linking, Options, Session, Start, Through};
@@ -92,8 +93,7 @@ impl Place {
         Box::new(move |open: Open| -> Linking {
             let (home, spawn) = (home.clone(), spawn.clone());
             Box::pin(async move {
-                let who = format!("uid:{}", nix::unistd::geteuid());
-                let reached = router::ensure(&home, &open, &who, &spawn).await?;
+                let reached = router::ensure(&home, &open, &auth::ourself(), &spawn).await?;
                 let open = Open { session: reached.session.to_string(), create: None, ..open };
                 Ok(Link { stream: reached.stream, cookie: Some(reached.cookie.into_bytes()), open, local: true })
             })

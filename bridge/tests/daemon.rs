@@ -9,6 +9,8 @@ use rialto_protocol::frame::{Decoder, Header, IGNORABLE, MORE, write};
 use rialto_protocol::message::{Close, Hello, OnBehalf, Open, Plain};
 use rialto_protocol::{Code, Message, Scope, codec, limits};
 use rialto_transports::Peer;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use world::{FLOOD, Fixed, HANG_UP, MAX, PIECES, STOP_READING, Wire, create, hello, open, world, world_with};
@@ -204,7 +206,7 @@ async fn a_supervisor_that_goes_closes_its_channel_and_the_number_is_free() {
 #[tokio::test]
 async fn a_supervisor_that_takes_nothing_loses_its_channel() {
     let limits = Limits { stall: Duration::from_millis(1), ..Limits::default() };
-    let world = world_with(Box::new(Fixed(Identity::new("uid:1", Scope::Admin))), limits);
+    let world = world_with(Arc::new(Fixed(Identity::new("uid:1", Scope::Admin))), limits);
     let mut client = world.opened(1).await;
     client.raw(STOP_READING, 0, 1, b"").await;
     let (mut from, mut to) = tokio::io::split(client.stream);
@@ -250,19 +252,19 @@ async fn strangers_the_slow_and_the_many_are_told_so() {
             Err(Refused("not you".into()))
         }
     }
-    let refusing = world_with(Box::new(Nobody), Limits::default());
+    let refusing = world_with(Arc::new(Nobody), Limits::default());
     let mut client = refusing.dial().await;
     client.say(&[(0, hello())]).await;
     assert_eq!(client.error().await, (0, Code::Unauthenticated, "not you".into()));
     assert!(client.next().await.is_none());
 
-    let hasty = world_with(Box::new(SameUser::new()), Limits { handshake: Duration::from_millis(1), ..Limits::default() });
+    let hasty = world_with(Arc::new(SameUser::new()), Limits { handshake: Duration::from_millis(1), ..Limits::default() });
     let mut client = hasty.dial().await;
     let (_, code, text) = client.error().await;
     assert_eq!(code, Code::Unauthenticated);
     assert!(text.contains("no hello"), "{text}");
 
-    let small = world_with(Box::new(SameUser::new()), Limits { connections: 1, ..Limits::default() });
+    let small = world_with(Arc::new(SameUser::new()), Limits { connections: 1, ..Limits::default() });
     let first = small.client().await;
     let mut second = small.dial().await;
     assert_eq!(second.error().await.1, Code::TooBusy);
@@ -355,7 +357,7 @@ async fn everything_moves() {
 
 #[tokio::test]
 async fn a_seat_is_given_back_when_its_client_has_left() {
-    let world = world_with(Box::new(Fixed(Identity::new("uid:1", Scope::Admin))), Limits { connections: 1, ..Limits::default() });
+    let world = world_with(Arc::new(Fixed(Identity::new("uid:1", Scope::Admin))), Limits { connections: 1, ..Limits::default() });
     for _ in 0..10 {
         a_seat_is_free(&world).await;
         everything_moves().await;
@@ -376,4 +378,50 @@ async fn a_seat_is_given_back_when_its_client_has_left() {
     everything_moves().await;
     drop(client);
     a_seat_is_free(&world).await;
+}
+
+/// Somebody who came by a credential that can be taken back.
+struct Revocable(AtomicBool);
+
+impl Authenticator for Revocable {
+    fn identify(&self, _: &Peer) -> Result<Identity, Refused> {
+        let mut who = Identity::new("uid:1/laptop", Scope::Eval);
+        who.credential = Some("token:12345678".into());
+        who.session = Some("work".into());
+        self.still(&who).map(|()| who)
+    }
+
+    fn still(&self, _: &Identity) -> Result<(), Refused> {
+        if self.0.load(Ordering::Relaxed) { Err(Refused("it was revoked".into())) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn what_is_revoked_closes_what_came_by_it_and_lets_nobody_in_again() {
+    let revocable = Arc::new(Revocable(AtomicBool::new(false)));
+    let mut world = world_with(Arc::clone(&revocable) as Arc<dyn Authenticator>, Limits::default());
+    let mut client = world.dial().await;
+    // It names no session, and its credential means one.
+    let unnamed = Open {
+        session: String::new(),
+        ..match open(1) {
+            Message::Open(open) => open,
+            _ => panic!(),
+        }
+    };
+    client.say(&[(0, hello()), (0, Message::Open(unnamed))]).await;
+    let (_, Message::Welcome(welcome)) = client.message().await else { panic!() };
+    assert_eq!((welcome.principal.as_str(), welcome.scope), ("uid:1/laptop", Scope::Eval));
+    assert!(matches!(client.message().await.1, Message::Opened(opened) if opened.name.as_ref().unwrap().as_str() == "work"));
+    assert_eq!(world.who.borrow().as_ref().unwrap().principal, "uid:1/laptop", "the supervisor records the credential");
+    client.raw(0x80, 0, 1, b"before").await;
+    assert_eq!(world.heard.recv().await.unwrap().1, b"before");
+    assert_eq!(client.next().await.unwrap().1, b"before");
+    revocable.0.store(true, Ordering::Relaxed);
+    let (_, code, text) = client.error().await;
+    assert_eq!((code, text.as_str()), (Code::Unauthenticated, "it was revoked"));
+    assert!(client.next().await.is_none(), "and it is closed");
+    let mut again = world.dial().await;
+    again.say(&[(0, hello())]).await;
+    assert_eq!(again.error().await.1, Code::Unauthenticated);
 }

@@ -10,10 +10,11 @@
 
 mod fake;
 
+use rialto_bridge::auth::Identity;
 use rialto_bridge::home::Home;
 use rialto_bridge::router::{self, Entry, Reached};
 use rialto_protocol::message::{Create, Open};
-use rialto_protocol::{Code, ErrorReply, RequestId};
+use rialto_protocol::{Code, ErrorReply, RequestId, Scope};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
@@ -56,8 +57,12 @@ fn meet(session: &str) -> Open {
     Open { re: 6, channel: 1, session: session.into(), create: None, scope: None }
 }
 
+fn who(principal: &str) -> Identity {
+    Identity::new(principal, Scope::Admin)
+}
+
 async fn ensure(home: &Home, open: &Open) -> Result<Reached, ErrorReply> {
-    router::ensure(home, open, "uid:1", &fake::spawn(home, "serve")).await
+    router::ensure(home, open, &who("uid:1"), &fake::spawn(home, "serve")).await
 }
 
 fn starts(home: &Home, reached: &Reached) -> usize {
@@ -164,18 +169,18 @@ async fn what_is_not_there_is_named_with_what_to_do() {
 async fn a_session_of_another_principal_is_not_there() {
     let (_temp, home) = home();
     ensure(&home, &open("work", 1)).await.unwrap();
-    let theirs = router::ensure(&home, &meet("work"), "uid:2", &fake::spawn(&home, "serve")).await.unwrap_err();
-    let nothing = router::ensure(&home, &meet("krow"), "uid:2", &fake::spawn(&home, "serve")).await.unwrap_err();
+    let theirs = router::ensure(&home, &meet("work"), &who("uid:2"), &fake::spawn(&home, "serve")).await.unwrap_err();
+    let nothing = router::ensure(&home, &meet("krow"), &who("uid:2"), &fake::spawn(&home, "serve")).await.unwrap_err();
     assert_eq!(theirs.text.replace("work", "krow"), nothing.text);
-    assert!(router::list(&home, "uid:2", std::time::Duration::ZERO, 0).await.unwrap().sessions.is_empty());
-    let listing = router::list(&home, "uid:1", std::time::Duration::ZERO, 0).await.unwrap();
+    assert!(router::list(&home, &who("uid:2"), std::time::Duration::ZERO, 0).await.unwrap().sessions.is_empty());
+    let listing = router::list(&home, &who("uid:1"), std::time::Duration::ZERO, 0).await.unwrap();
     assert_eq!(listing.sessions[0].name.as_ref().unwrap().as_str(), "work");
 }
 
 #[tokio::test]
 async fn a_supervisor_that_refuses_is_quoted_and_its_name_is_free_again() {
     let (_temp, home) = home();
-    let error = router::ensure(&home, &open("work", 1), "uid:1", &fake::spawn(&home, "refuse")).await.unwrap_err();
+    let error = router::ensure(&home, &open("work", 1), &who("uid:1"), &fake::spawn(&home, "refuse")).await.unwrap_err();
     assert_eq!((error.re, error.known(), error.text.as_str()), (5, Some(Code::UnknownKernel), "no kernel is named pyton"));
     assert!(home.sessions().unwrap().is_empty());
     assert!(ensure(&home, &open("work", 2)).await.unwrap().created);
@@ -184,7 +189,7 @@ async fn a_supervisor_that_refuses_is_quoted_and_its_name_is_free_again() {
 #[tokio::test]
 async fn a_supervisor_that_dies_at_once_is_reported_with_its_log() {
     let (_temp, home) = home();
-    let error = router::ensure(&home, &open("work", 1), "uid:1", &fake::spawn(&home, "die")).await.unwrap_err();
+    let error = router::ensure(&home, &open("work", 1), &who("uid:1"), &fake::spawn(&home, "die")).await.unwrap_err();
     assert_eq!(error.known(), Some(Code::Unreachable));
     assert!(error.text.contains("the disk is on fire"), "{error}");
     assert_eq!(home.sessions().unwrap().len(), 1, "its log is there to be read");
@@ -211,4 +216,34 @@ async fn what_a_client_writes_is_checked_before_it_becomes_a_process() {
     // Where sessions are is not a client's to say, even for its own.
     let good = with(|create| create.env = [("RIALTO_RUNTIME_DIR".to_owned(), "/nowhere".to_owned())].into());
     ensure(&home, &good).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_credential_sees_and_makes_what_it_reaches_and_what_it_makes_is_its_users() {
+    let (_temp, home) = home();
+    let mut laptop = who("uid:1/laptop");
+    laptop.sessions = Some("ml-*".into());
+    let as_laptop = async |open: &Open| router::ensure(&home, open, &laptop, &fake::spawn(&home, "serve")).await;
+    ensure(&home, &open("web", 1)).await.unwrap();
+    let made = as_laptop(&open("ml-1", 2)).await.unwrap();
+    assert!(made.created && ensure(&home, &meet("ml-1")).await.unwrap().session == made.session, "it is uid:1's");
+    assert_eq!(home.session(&made.session).spec().unwrap().owner, "uid:1");
+    // What it does not reach is not there, and whether it is cannot be found out by making it.
+    let web = as_laptop(&meet("web")).await.unwrap_err();
+    let (there, not_there) = (as_laptop(&open("web", 3)).await.unwrap_err(), as_laptop(&open("wob", 4)).await.unwrap_err());
+    assert_eq!((web.known(), web.text), (Some(Code::UnknownSession), as_laptop(&meet("web")).await.unwrap_err().text));
+    assert_eq!((there.known(), there.text), (Some(Code::Forbidden), not_there.text));
+    assert_eq!(as_laptop(&open("", 5)).await.unwrap_err().known(), Some(Code::Forbidden));
+    let id = ensure(&home, &meet("web")).await.unwrap().session;
+    for guess in [id.as_str(), &id.as_str()[..5]] {
+        assert_eq!(as_laptop(&meet(guess)).await.unwrap_err().known(), Some(Code::UnknownSession));
+    }
+    // Nor by the back door of an id of its choice, or of a request that somebody else made.
+    let mut sly = open("ml-2", 6);
+    sly.create.as_mut().unwrap().session = Some(id);
+    assert_eq!(as_laptop(&sly).await.unwrap_err().known(), Some(Code::UnknownSession));
+    assert_eq!(as_laptop(&open("ml-3", 1)).await.unwrap_err().known(), Some(Code::UnknownSession));
+    let listing = router::list(&home, &laptop, std::time::Duration::ZERO, 0).await.unwrap();
+    let names: Vec<_> = listing.sessions.iter().filter_map(|s| s.name.as_ref()).map(ToString::to_string).collect();
+    assert_eq!(names, ["ml-1"]);
 }

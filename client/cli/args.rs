@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Rpc(RpcArgs),
     /// Serve this user's sessions on a socket
     Serve(ServeArgs),
+    /// Make, list and revoke the tokens that open this machine's sessions over a network
+    Token(crate::token::TokenArgs),
+    /// Show who came in over a network, who was refused and who asked for too much
+    Audit(crate::audit::AuditArgs),
     /// Serve one connection on stdin and stdout (for ssh, docker exec and the like)
     Stdio,
     /// Print completions for a shell

@@ -4,6 +4,7 @@
 
 mod args;
 mod attach;
+mod audit;
 mod completions;
 mod doctor;
 mod done;
@@ -46,6 +47,7 @@ mod stdin;
 mod stdio;
 mod supervise;
 mod target;
+mod token;
 mod top;
 mod verify;
 mod wait;
@@ -144,6 +146,8 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Doctor => doctor::run(),
         Command::Rpc(args) => rpc::run(&place, &args).await,
         Command::Serve(args) => serve::run(&args).await,
+        Command::Token(args) => token::run(&place, &args),
+        Command::Audit(args) => audit::run(&place, &args),
         Command::Stdio => stdio::run().await,
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),

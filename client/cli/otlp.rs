@@ -165,6 +165,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
     /// A collector's stand-in: one request, its body.
+    #[allow(clippy::disallowed_methods, reason = "a collector is nobody of ours")]
     fn collector() -> (String, std::thread::JoinHandle<(String, String)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());

@@ -1,6 +1,7 @@
 //! A client that remembers all it was told.
 
 use crate::promises::Story;
+use rialto_bridge::auth;
 use rialto_bridge::home::Home;
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::{Answer, EvalOptions, Incoming, Link, Linking, Options, Session, Start, Ticket};
@@ -28,7 +29,7 @@ pub(crate) struct Client {
 
 /// The principal of these tests.
 pub(crate) fn me() -> String {
-    format!("uid:{}", nix::unistd::geteuid())
+    auth::ourselves()
 }
 
 impl Client {
@@ -36,7 +37,7 @@ impl Client {
         let connector = move |open: Open| -> Linking {
             let (home, spawn) = (home.clone(), spawn.clone());
             Box::pin(async move {
-                let reached = router::ensure(&home, &open, &me(), &spawn).await?;
+                let reached = router::ensure(&home, &open, &auth::ourself(), &spawn).await?;
                 let open = Open { session: reached.session.to_string(), create: None, ..open };
                 Ok(Link { stream: reached.stream, cookie: Some(reached.cookie.into_bytes()), open, local: true })
             })

@@ -27,4 +27,5 @@ mod sessions;
 mod sharing;
 mod terminal;
 mod together;
+mod tokens;
 mod typing;

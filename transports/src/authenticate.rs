@@ -3,7 +3,10 @@
 use crate::Peer;
 use rialto_protocol::Scope;
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// How often what was shown is looked at again, while a connection lives that came by it.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Who a peer was shown to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,19 @@ impl Identity {
     #[must_use]
     pub fn new(principal: impl Into<String>, scope: Scope) -> Self {
         Self { principal: principal.into(), scope, sessions: None, session: None, expires: None, credential: None }
+    }
+
+    /// Whether its time is not over.
+    ///
+    /// # Errors
+    /// [`Refused`] once it is.
+    pub fn in_time(&self) -> Result<(), Refused> {
+        match self.expires {
+            Some(at) if at <= SystemTime::now() => {
+                Err(Refused("what you came in with has expired; ask for a new one".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -81,5 +97,37 @@ pub trait Authenticator: Send + Sync {
     fn verify(&self, credential: &Credential<'_>, from: Option<IpAddr>) -> Result<Identity, Refused> {
         let _ = from;
         Err(Refused(format!("{credential:?} opens nothing here")))
+    }
+
+    /// Whether somebody from there may try at all, asked before any handshake: each costs us more than it costs them.
+    ///
+    /// # Errors
+    /// [`Refused`] after too many failures. It need not be told so.
+    fn admits(&self, from: IpAddr) -> Result<(), Refused> {
+        let _ = from;
+        Ok(())
+    }
+
+    /// Whether what was shown is good still: asked again and again while a connection lives that came by it, so it must be
+    /// quick.
+    ///
+    /// # Errors
+    /// [`Refused`] once it has expired or was revoked.
+    fn still(&self, who: &Identity) -> Result<(), Refused> {
+        who.in_time()
+    }
+}
+
+/// Waits until what somebody has shown is good no longer, and says why. It is for every connection and every stream that
+/// came by a credential; for whoever the system itself vouches it never returns, and costs nothing.
+pub async fn refused(authenticator: &dyn Authenticator, who: &Identity) -> Refused {
+    if who.credential.is_none() && who.expires.is_none() {
+        return std::future::pending().await;
+    }
+    loop {
+        if let Err(why) = authenticator.still(who) {
+            return why;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }

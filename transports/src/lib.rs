@@ -13,10 +13,11 @@ mod programs;
 pub mod quiet;
 pub mod ssh;
 pub mod stdio;
+pub mod tcp;
 pub mod unix;
 pub mod websocket;
 
-pub use authenticate::{Authenticator, Credential, Identity, Refused};
+pub use authenticate::{Authenticator, Credential, Identity, Refused, refused};
 pub use programs::{Asked, Control, Exit, Programs, Terminal, What, Wires};
 
 use std::fmt;

@@ -3,6 +3,7 @@
 
 use crate::input::{ConnId, Output};
 use crate::session::Turn;
+use crate::share::user;
 use rialto_protocol::event::{Answered, Asked, Event};
 use rialto_protocol::kernel::{Ask, KernelCommand};
 use rialto_protocol::message::Input as Reply;
@@ -39,8 +40,8 @@ impl Turn<'_> {
             return self.error(conn, m.re, Code::NoSuchAsk, text);
         };
         let me = self.who(conn);
-        // A client's id is no secret, so it proves nothing about another principal.
-        let same = self.s.state.running.as_ref().is_none_or(|r| r.principal == me.principal);
+        // A client's id is no secret, so it proves nothing about another user.
+        let same = self.s.state.running.as_ref().is_none_or(|r| user(&r.principal) == user(&me.principal));
         let mine = asked.of.is_none() || asked.of == me.client && (same || cfg!(mutant = "client_id_proves_who"));
         if !mine && !cfg!(mutant = "secret_is_answered_by_anybody") {
             if asked.secret {

@@ -41,4 +41,4 @@ pub use archive::{Archive, EvalFacts};
 pub use audience::{Audience, Due};
 pub use input::{ConnId, Input, Output, StoredValue, Timer};
 pub use session::Session;
-pub use share::Access;
+pub use share::{Access, user};

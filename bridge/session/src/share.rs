@@ -11,10 +11,17 @@ use rialto_protocol::message::{Share, Sharing, Unshare};
 use rialto_protocol::{Code, ErrorReply, Scope, limits};
 use std::collections::BTreeMap;
 
+/// The user behind a principal: `uid:1000` of `uid:1000/laptop`, which is that user by the credential `laptop`. Users own
+/// sessions and are shared with; which credential it was is said for the record, and may do less than its user.
+#[must_use]
+pub fn user(principal: &str) -> &str {
+    principal.split_once('/').map_or(principal, |(user, _)| user)
+}
+
 /// Whose a session is, and whom it is shared with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// The principal that owns it.
+    /// The user that owns it.
     pub owner: String,
     /// What others may do.
     pub shares: BTreeMap<String, Scope>,
@@ -24,10 +31,11 @@ impl Access {
     /// What a principal may do here. None: for it the session is not there.
     #[must_use]
     pub fn scope_of(&self, principal: &str) -> Option<Scope> {
-        if principal == self.owner {
+        if user(principal) == self.owner {
             return Some(Scope::Admin);
         }
-        let shared = self.shares.get(principal).copied();
+        // Shared with one credential alone, with its user, or both: then what is more.
+        let shared = [principal, user(principal)].iter().filter_map(|name| self.shares.get(*name)).max().copied();
         if cfg!(mutant = "unshared_session_is_seen") { shared.or(Some(Scope::Observe)) } else { shared }
     }
 
@@ -60,7 +68,7 @@ impl Turn<'_> {
             Some((Code::BadName, format!("a principal's name has 1 to {} bytes and no control characters", limits::MAX_LABEL)))
         } else if m.scope >= Scope::Admin {
             Some((Code::WrongState, "admin is the owner's alone; share with the scope observe or eval".to_owned()))
-        } else if m.with == access.owner {
+        } else if user(&m.with) == access.owner {
             Some((Code::WrongState, format!("{} owns this session and may do everything already", m.with)))
         } else if access.shares.len() >= limits::MAX_SHARES && !access.shares.contains_key(&m.with) {
             Some((Code::TooBusy, format!("a session is shared with at most {} others; unshare one", limits::MAX_SHARES)))
@@ -95,13 +103,15 @@ impl Turn<'_> {
     /// At once, for channels that are open already: they may do what is shared now, or are closed.
     fn access_changed(&mut self, principal: &str) {
         self.out.push(Output::Access(self.s.state.access.clone()));
-        let theirs = self.s.audience.clients.iter().filter(|(_, client)| client.who.principal == principal);
-        let theirs: Vec<(ConnId, Scope)> = theirs.map(|(conn, client)| (*conn, client.asked)).collect();
-        for (conn, asked) in theirs {
+        let concerns = |who: &str| who == principal || user(who) == principal;
+        let theirs = self.s.audience.clients.iter().filter(|(_, client)| concerns(&client.who.principal));
+        let theirs: Vec<(ConnId, String, Scope)> =
+            theirs.map(|(conn, client)| (*conn, client.who.principal.clone(), client.asked)).collect();
+        for (conn, who, asked) in theirs {
             if cfg!(mutant = "open_channels_keep_their_scope") {
                 continue;
             }
-            match self.s.state.access.on_channel(principal, asked) {
+            match self.s.state.access.on_channel(&who, asked) {
                 Some(scope) => {
                     if let Some(client) = self.s.audience.clients.get_mut(&conn) {
                         client.scope = scope;
@@ -129,5 +139,18 @@ mod tests {
         assert_eq!(access.scope_of(""), None);
         assert_eq!(access.on_channel("uid:1", Scope::Observe), Some(Scope::Observe), "who asks for less gets less");
         assert_eq!(access.on_channel("uid:2", Scope::Admin), Some(Scope::Eval));
+    }
+
+    #[test]
+    fn a_credential_is_its_users_and_may_be_shared_with_alone() {
+        let shares = [("uid:2".into(), Scope::Observe), ("uid:2/ci".into(), Scope::Eval), ("uid:3/ci".into(), Scope::Eval)];
+        let access = Access { owner: "uid:1".into(), shares: shares.into() };
+        assert_eq!(access.on_channel("uid:1/laptop", Scope::Eval), Some(Scope::Eval), "as far as the credential goes");
+        assert_eq!((access.scope_of("uid:2/x"), access.scope_of("uid:2/ci")), (Some(Scope::Observe), Some(Scope::Eval)));
+        assert_eq!(
+            (access.scope_of("uid:3/ci"), access.scope_of("uid:3"), access.scope_of("uid:3/x")),
+            (Some(Scope::Eval), None, None)
+        );
+        assert_eq!((access.scope_of("uid:10/laptop"), access.scope_of("/uid:1"), access.scope_of("uid:1x/")), (None, None, None));
     }
 }

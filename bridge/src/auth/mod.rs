@@ -2,13 +2,20 @@
 //!
 //! This module will never know a frame's body: what a message needs is in its number.
 
+pub mod audit;
+mod failures;
+pub mod glob;
 pub mod keys;
+mod network;
+pub mod tokens;
 
+pub use audit::Audit;
+pub use network::{Known, Network};
 pub use rialto_transports::{Authenticator, Identity, Refused};
 
 use crate::home::{SessionHome, Spec};
 use rialto_protocol::Scope;
-use rialto_session::Access;
+use rialto_session::{Access, user};
 use rialto_transports::Peer;
 use std::collections::BTreeMap;
 
@@ -73,6 +80,12 @@ pub fn ourselves() -> String {
     principal(nix::unistd::Uid::effective().as_raw())
 }
 
+/// Who we are here without a daemon: nobody stands between us and what is ours.
+#[must_use]
+pub fn ourself() -> Identity {
+    Identity::new(ourselves(), Scope::Admin)
+}
+
 /// Whether a holder of `scope` may send a message of this kind.
 #[must_use]
 pub fn permits(scope: Scope, kind: u8) -> bool {
@@ -83,15 +96,33 @@ pub fn permits(scope: Scope, kind: u8) -> bool {
 /// was let in to see what is shared has a bridge of their own for that.
 #[must_use]
 pub fn may_create(who: &Identity) -> bool {
-    who.scope >= Scope::Eval && !(who.principal.starts_with("uid:") && who.principal != ourselves())
+    let user = user(&who.principal);
+    who.scope >= Scope::Eval && !(user.starts_with("uid:") && user != ourselves())
 }
 
-/// What a principal may do in a session: nothing where none of it is shared, and then it is not there for them at all. The
-/// rules of the session decide, in [`rialto_session::share`]; this only brings them what is known of it outside.
+/// What somebody may do in a session: nothing where none of it is shared or the credential does not reach it, and then it is
+/// not there for them at all. The rules of the session decide what is shared, in [`rialto_session::share`]; this only brings
+/// them what is known of it outside.
 #[must_use]
-pub fn may(principal: &str, spec: &Spec, session: &SessionHome) -> Option<Scope> {
-    let shares = if principal == spec.owner { BTreeMap::new() } else { session.shares() };
-    Access { owner: spec.owner.clone(), shares }.scope_of(principal)
+pub fn may(who: &Identity, spec: &Spec, session: &SessionHome) -> Option<Scope> {
+    if !glob::takes_in(who.sessions.as_deref(), spec.name.as_ref(), &spec.id) {
+        return None;
+    }
+    let shares = if user(&who.principal) == spec.owner { BTreeMap::new() } else { session.shares() };
+    Access { owner: spec.owner.clone(), shares }.scope_of(&who.principal).map(|scope| scope.min(who.scope))
+}
+
+/// Whether somebody's credential reaches a session of this name that is yet to be made. One without a name is reached by its
+/// id, which nobody can know before.
+#[must_use]
+pub fn may_name(who: &Identity, name: &str) -> bool {
+    who.sessions.as_deref().is_none_or(|glob| !name.is_empty() && glob::matches(glob, name))
+}
+
+/// Compares without telling by the time it takes where the difference is.
+#[must_use]
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }
 
 #[cfg(test)]
@@ -123,13 +154,37 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_its_owners_until_it_is_shared() {
+    fn a_session_is_its_owners_until_it_is_shared_and_within_what_a_credential_reaches() {
         let (_temp, home) = crate::home::testing::home();
         let session = home.session(&home.claim(None, &crate::home::testing::create(1), "uid:1").unwrap().id);
         let spec = session.spec().unwrap();
-        let may = |who| may(who, &spec, &session);
-        assert_eq!((may("uid:1"), may("uid:10"), may("")), (Some(Scope::Admin), None, None));
+        let may = |who: &str, scope| may(&Identity::new(who, scope), &spec, &session);
+        assert_eq!(
+            (may("uid:1", Scope::Admin), may("uid:10", Scope::Eval), may("", Scope::Admin)),
+            (Some(Scope::Admin), None, None)
+        );
+        assert_eq!((may("uid:1/laptop", Scope::Eval), may("uid:10/laptop", Scope::Eval)), (Some(Scope::Eval), None));
         session.write_shares(&[("uid:10".to_owned(), Scope::Observe)].into()).unwrap();
-        assert_eq!((may("uid:1"), may("uid:10"), may("uid:100")), (Some(Scope::Admin), Some(Scope::Observe), None));
+        assert_eq!((may("uid:1", Scope::Admin), may("uid:10", Scope::Eval)), (Some(Scope::Admin), Some(Scope::Observe)));
+        assert_eq!((may("uid:10/key", Scope::Eval), may("uid:100", Scope::Eval)), (Some(Scope::Observe), None));
+        let id = spec.id.as_str();
+        let within = |glob: &str| {
+            let mut who = Identity::new("uid:1", Scope::Admin);
+            who.sessions = Some(glob.to_owned());
+            super::may(&who, &spec, &session)
+        };
+        assert_eq!((within("ml-*"), within("*"), within(id)), (None, Some(Scope::Admin), Some(Scope::Admin)));
+    }
+
+    #[test]
+    fn a_credential_makes_only_sessions_that_it_reaches() {
+        let who = |glob: Option<&str>| {
+            let mut who = Identity::new(format!("{}/laptop", ourselves()), Scope::Eval);
+            who.sessions = glob.map(str::to_owned);
+            who
+        };
+        assert!(may_create(&who(None)) && may_name(&who(None), "") && may_name(&who(Some("ml-*")), "ml-1"));
+        assert!(!may_name(&who(Some("ml-*")), "web") && !may_name(&who(Some("*")), ""));
+        assert!(!may_create(&Identity::new(ourselves(), Scope::Observe)));
     }
 }

@@ -4,14 +4,15 @@
 use super::Daemon;
 use super::channel::{self, Channel, Frame};
 use super::lanes::{Lanes, Room};
-use crate::auth::{self, Identity};
+use crate::auth::audit::{Line, What};
+use crate::auth::{self, Identity, Refused};
 use crate::router::{self, frames};
 use crate::tasks::{Stopping, TaskKind, Tasks};
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Header;
 use rialto_protocol::message::{Goaway, Hello, Listing, Open, Welcome};
 use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, kind, limits, version};
-use rialto_transports::{Peer, Stream};
+use rialto_transports::{Peer, Stream, refused};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ enum End {
     Broke(ErrorReply),
     /// The daemon ends.
     Shutdown,
+    /// What the peer came by is good no longer.
+    Expelled(Refused),
 }
 
 impl From<io::Error> for End {
@@ -74,17 +77,24 @@ pub(super) async fn serve(
     let lanes = Arc::new(Lanes::new(to));
     // Dropped at the end, and with it everything that runs for this connection.
     let mut tasks = Tasks::new();
+    let who = daemon.authenticator.identify(&peer);
     let end = tokio::select! {
         // The channels' senders end with it.
-        end = converse(&daemon, &mut reader, &peer, &lanes, &mut tasks) => end,
+        end = converse(&daemon, &mut reader, &peer, &who, &lanes, &mut tasks) => end,
         () = stopping.wait() => End::Shutdown,
+        why = expelled(&daemon, &who) => End::Expelled(why),
     };
-    let shutdown = matches!(end, End::Shutdown);
+    let carries = matches!(end, End::Left | End::Broke(_));
     let last = match end {
         End::Left => None,
         End::Broke(error) => {
             tracing::info!(%peer, %error, "closed a connection");
             Some(Message::Error(error))
+        }
+        End::Expelled(why) => {
+            let line = Line::new(What::Closed, why.to_string()).from(peer.to_string());
+            daemon.audit.note(who.as_ref().map_or_else(|_| line.clone(), |who| line.clone().by(who)));
+            Some(Message::Error(ErrorReply::new(0, Code::Unauthenticated, why.to_string())))
         }
         End::Shutdown => Some(Message::Goaway(Goaway { reason: "shutdown".to_owned(), retry_after_ms: Some(RETRY_AFTER) })),
     };
@@ -99,13 +109,22 @@ pub(super) async fn serve(
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };
     let _ = tokio::time::timeout(LAST_WORD, goodbye).await;
-    if !shutdown {
+    if carries {
         // What the client had said before it left is carried to where it was meant for: it may have hung up because that was
         // all it had to say. The seat stays taken, so that nobody makes room for more by leaving.
         let carried = async { while tasks.next().await.is_some() {} };
         let _ = tokio::time::timeout(CARRY, carried).await;
     }
     drop(seat);
+}
+
+/// Returns once whoever was let in would not be let in any more.
+async fn expelled(daemon: &Daemon, who: &Result<Identity, Refused>) -> Refused {
+    match who {
+        Ok(who) => refused(&*daemon.authenticator, who).await,
+        // It is told when it has said hello.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// One message as frames.
@@ -115,13 +134,20 @@ pub(super) fn encoded(channel: u16, message: &Message, max: u32) -> Vec<u8> {
     bytes
 }
 
-async fn converse(daemon: &Arc<Daemon>, reader: &mut Reader, peer: &Peer, lanes: &Arc<Lanes>, tasks: &mut Tasks) -> End {
+async fn converse(
+    daemon: &Arc<Daemon>,
+    reader: &mut Reader,
+    peer: &Peer,
+    who: &Result<Identity, Refused>,
+    lanes: &Arc<Lanes>,
+    tasks: &mut Tasks,
+) -> End {
     let hello = match tokio::time::timeout(daemon.limits.handshake, hello(reader)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(end)) => return end,
         Err(_) => return broke(Code::Unauthenticated, format!("no hello within {:?}", daemon.limits.handshake)),
     };
-    let (welcome, who) = match welcome(daemon, &hello, peer) {
+    let (welcome, who) = match welcome(daemon, &hello, peer, who) {
         Ok(welcomed) => welcomed,
         Err(end) => return end,
     };
@@ -173,9 +199,12 @@ async fn hello(reader: &mut Reader) -> Result<Hello, End> {
     }
 }
 
-fn welcome(daemon: &Daemon, hello: &Hello, peer: &Peer) -> Result<(Welcome, Identity), End> {
+fn welcome(daemon: &Daemon, hello: &Hello, peer: &Peer, who: &Result<Identity, Refused>) -> Result<(Welcome, Identity), End> {
     let contract = version::negotiate(hello.min, hello.max).map_err(|why| broke(Code::NoCommonContract, why.to_string()))?;
-    let who = daemon.authenticator.identify(peer).map_err(|why| broke(Code::Unauthenticated, why.to_string()))?;
+    let who = who.clone().map_err(|why| broke(Code::Unauthenticated, why.to_string()))?;
+    if who.credential.is_some() {
+        daemon.audit.note(Line::new(What::LetIn, hello.app.clone()).by(&who).from(peer.to_string()));
+    }
     tracing::debug!(%peer, principal = who.principal, app = hello.app, "welcome");
     let asked = if hello.max_frame == 0 { limits::DEFAULT_MAX_FRAME } else { hello.max_frame };
     let welcome = Welcome {
@@ -289,6 +318,9 @@ impl Connection<'_> {
 
     async fn open(&mut self, mut open: Open) -> Result<(), End> {
         let (re, channel) = (open.re, open.channel);
+        if let Some(session) = self.who.session.clone().filter(|_| open.session.is_empty() && !wants_its_own(&open)) {
+            open.session = session;
+        }
         let may_create = auth::may_create(&self.who) && open.scope.is_none_or(|scope| scope >= Scope::Eval);
         if !may_create && !open.session.is_empty() {
             // "Make it where it is not there": what is there can be opened all the same.
@@ -329,7 +361,7 @@ impl Connection<'_> {
             return self.complain(0, re, Code::TooBusy, "a listing is being made already; wait for that one".to_owned()).await;
         };
         let (daemon, lanes, max) = (Arc::clone(self.daemon), Arc::clone(self.lanes), self.max_frame);
-        let who = self.who.principal.clone();
+        let who = self.who.clone();
         self.tasks.spawn(TaskKind::Listing, async move {
             let answer = match router::list(&daemon.home, &who, LIST, STATUSES).await {
                 Ok(listing) => Message::Listing(Listing { re, ..listing }),
@@ -341,6 +373,11 @@ impl Connection<'_> {
         });
         Ok(())
     }
+}
+
+/// Whether it asks for a session without a name that nobody else will find.
+fn wants_its_own(open: &Open) -> bool {
+    open.create.as_ref().is_some_and(|create| create.must_be_new || create.ends_when_done)
 }
 
 /// Reads past a body that is not wanted.

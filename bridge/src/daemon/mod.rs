@@ -21,7 +21,7 @@ mod channel;
 mod connection;
 mod lanes;
 
-use crate::auth::{Authenticator, SameUser};
+use crate::auth::{Audit, Authenticator, SameUser};
 use crate::home::Home;
 use crate::router::Spawn;
 use crate::tasks::{Stopping, TaskKind, Tasks};
@@ -56,7 +56,8 @@ impl Default for Limits {
 pub struct Daemon {
     home: Home,
     spawn: Spawn,
-    authenticator: Box<dyn Authenticator>,
+    authenticator: Arc<dyn Authenticator>,
+    audit: Audit,
     limits: Limits,
     seats: Arc<Semaphore>,
 }
@@ -71,14 +72,15 @@ impl Daemon {
     /// A daemon of this home that lets in its own user.
     #[must_use]
     pub fn new(home: Home, spawn: Spawn) -> Self {
-        Self::with(home, spawn, Box::new(SameUser::new()), Limits::default())
+        Self::with(home, spawn, Arc::new(SameUser::new()), Limits::default())
     }
 
     /// A daemon with another doorkeeper and other ceilings.
     #[must_use]
-    pub fn with(home: Home, spawn: Spawn, authenticator: Box<dyn Authenticator>, limits: Limits) -> Self {
+    pub fn with(home: Home, spawn: Spawn, authenticator: Arc<dyn Authenticator>, limits: Limits) -> Self {
         let seats = Arc::new(Semaphore::new(limits.connections));
-        Self { home, spawn, authenticator, limits, seats }
+        let audit = Audit::of(&home);
+        Self { home, spawn, authenticator, audit, limits, seats }
     }
 
     /// Serves every listener until `shutdown`; then says `goaway` to all clients and ends. What runs in sessions runs on.

@@ -20,7 +20,7 @@ pub mod door;
 mod error;
 pub mod leftover;
 pub(crate) mod lock;
-mod ours;
+pub(crate) mod ours;
 mod place;
 pub(crate) mod process;
 mod remove;

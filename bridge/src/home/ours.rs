@@ -53,6 +53,21 @@ pub(crate) fn check(path: &Path) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// A file that is ours, and that nobody else can read or write.
+pub(crate) fn only_ours(path: &Path) -> Result<(), HomeError> {
+    let meta = std::fs::symlink_metadata(path).map_err(HomeError::io("look at", path))?;
+    let wrong = |why: String, next: String| Err(HomeError::NotOurs { path: path.to_owned(), why, next });
+    if meta.uid() != uid() {
+        let why = format!("belongs to user {}, and we are user {}", meta.uid(), uid());
+        return wrong(why, "somebody else made it; have it removed by its owner or an administrator".into());
+    }
+    if meta.mode() & 0o077 != 0 {
+        let why = format!("is open to other users (mode {:o})", meta.mode() & 0o7777);
+        return wrong(why, format!("close it: chmod 600 '{}'", path.display()));
+    }
+    Ok(())
+}
+
 /// Makes a folder of ours that others may enter and look into, and checks that they can do no more.
 pub(crate) fn open_folder(path: &Path) -> Result<(), HomeError> {
     match DirBuilder::new().mode(0o755).create(path) {

@@ -3,7 +3,7 @@
 
 use super::frames;
 use super::handshake::{Entry, greet};
-use crate::auth;
+use crate::auth::{self, Identity};
 use crate::home::{Home, HomeError, SessionHome};
 use crate::tasks::{TaskKind, Tasks, blocking};
 use rialto_protocol::message::{Greet, Listed, Listing, Memory, Plain, Status};
@@ -23,9 +23,9 @@ const AT_ONCE: usize = 16;
 ///
 /// # Errors
 /// Where the folder of sessions cannot be read.
-pub async fn list(home: &Home, who: &str, patience: Duration, room: usize) -> Result<Listing, ErrorReply> {
+pub async fn list(home: &Home, who: &Identity, patience: Duration, room: usize) -> Result<Listing, ErrorReply> {
     let until = Instant::now() + patience;
-    let (home, who) = (home.clone(), who.to_owned());
+    let (home, who) = (home.clone(), who.clone());
     let rows = blocking(move || rows(&home, &who)).await;
     let rows = rows.map_err(|why| ErrorReply::new(0, Code::Internal, format!("the listing failed: {why}")))?;
     let (mut sessions, living) = rows.map_err(|error| error.reply(0))?;
@@ -66,7 +66,7 @@ fn taken(pid: u32) -> Option<(u64, bool)> {
 }
 
 /// What the folders say, and which supervisors are to be asked.
-fn rows(home: &Home, who: &str) -> Result<(Vec<Listed>, Vec<SessionHome>), HomeError> {
+fn rows(home: &Home, who: &Identity) -> Result<(Vec<Listed>, Vec<SessionHome>), HomeError> {
     let (mut sessions, mut living) = (Vec::new(), Vec::new());
     for session in home.sessions()? {
         // It was deleted a moment ago, or cannot be read: one bad folder must not hide the others.

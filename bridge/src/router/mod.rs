@@ -17,11 +17,12 @@ pub use list::list;
 pub use readiness::Readiness;
 pub use start::{MAX_LOG, SERVED, Spawn};
 
-use crate::auth;
+use crate::auth::{self, Identity};
 use crate::home::{Claimed, Home, HomeError, SessionHome, Spec};
 use crate::tasks::blocking;
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{Code, ErrorReply, SessionId, SessionName, limits};
+use rialto_session::user;
 use rialto_transports::Stream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,7 +62,7 @@ impl std::fmt::Debug for Reached {
     }
 }
 
-/// Finds or makes the session that `open` asks for on behalf of the principal `who`, and connects to its supervisor, which is
+/// Finds or makes the session that `open` asks for on behalf of `who`, and connects to its supervisor, which is
 /// started where none lives.
 ///
 /// Dropping the future leaves nothing half done: a supervisor that was being started goes on to be found by the next one.
@@ -69,17 +70,18 @@ impl std::fmt::Debug for Reached {
 /// # Errors
 /// An answer to the request: `unknown_session`, `ambiguous`, `bad_name`, `name_taken`, `not_ours`, what a supervisor said
 /// when it could not start, `unreachable`.
-pub async fn ensure(home: &Home, open: &Open, who: &str, how: &Spawn) -> Result<Reached, ErrorReply> {
+pub async fn ensure(home: &Home, open: &Open, who: &Identity, how: &Spawn) -> Result<Reached, ErrorReply> {
     let re = open.re;
     if let Some(create) = &open.create {
         sound(create).map_err(|why| ErrorReply::new(re, Code::BadMessage, why))?;
+        within_reach(who, &open.session).map_err(|why| ErrorReply::new(re, Code::Forbidden, why))?;
         known_kernel(&create.kernel).map_err(|why| ErrorReply::new(re, Code::UnknownKernel, why))?;
     }
     let until = Instant::now() + LIMIT;
     // More than once, because a session may end and be deleted between being found and being reached.
     for _ in 0..3 {
-        let (at, asked, principal) = (home.clone(), open.clone(), who.to_owned());
-        let found = blocking(move || find(&at, &asked, &principal)).await;
+        let (at, asked, who) = (home.clone(), open.clone(), who.clone());
+        let found = blocking(move || find(&at, &asked, &who)).await;
         let found =
             found.map_err(|why| ErrorReply::new(re, Code::Internal, format!("the search for a session failed: {why}")))?;
         let found = found.map_err(|error| error.reply(re))?;
@@ -113,7 +115,7 @@ impl Found {
     }
 }
 
-fn find(home: &Home, open: &Open, who: &str) -> Result<Found, HomeError> {
+fn find(home: &Home, open: &Open, who: &Identity) -> Result<Found, HomeError> {
     let Claimed { id, created } = match &open.create {
         None => Claimed { id: resolve(home, &open.session, who)?, created: false },
         Some(create) => claim(home, &open.session, create, who)?,
@@ -128,8 +130,8 @@ fn find(home: &Home, open: &Open, who: &str) -> Result<Found, HomeError> {
 }
 
 /// Among the sessions that are there for this principal.
-fn resolve(home: &Home, text: &str, who: &str) -> Result<SessionId, HomeError> {
-    if who == auth::ourselves() {
+fn resolve(home: &Home, text: &str, who: &Identity) -> Result<SessionId, HomeError> {
+    if *who == auth::ourself() {
         return home.resolve(text);
     }
     let sees = |id: &SessionId| {
@@ -139,7 +141,7 @@ fn resolve(home: &Home, text: &str, who: &str) -> Result<SessionId, HomeError> {
     home.resolve_among(text, &sees)
 }
 
-fn claim(home: &Home, text: &str, create: &Create, who: &str) -> Result<Claimed, HomeError> {
+fn claim(home: &Home, text: &str, create: &Create, who: &Identity) -> Result<Claimed, HomeError> {
     // To meet a session that is there is the usual case, and needs no lock.
     if let Some(id) = home.exactly(text)?
         && !create.must_be_new
@@ -149,10 +151,10 @@ fn claim(home: &Home, text: &str, create: &Create, who: &str) -> Result<Claimed,
         return Ok(Claimed { id, created });
     }
     let name = if text.is_empty() { None } else { Some(text.parse::<SessionName>()?) };
-    home.claim(name, create, who)
+    // What is made by a credential is its user's.
+    home.claim(name, create, user(&who.principal))
 }
 
-/// What a client wrote is about to become files and a process.
 /// Told before anything is made: a session of a kernel that nobody knows would be a name taken for nothing.
 fn known_kernel(kernel: &str) -> Result<(), String> {
     let known = rialto_kernels::known();
@@ -163,6 +165,16 @@ fn known_kernel(kernel: &str) -> Result<(), String> {
     Err(format!("there is no kernel {kernel:?}; known are: {}", names.join(", ")))
 }
 
+/// Who reaches only some sessions makes only such. Said before it is looked what is there: for such a one nothing else is.
+fn within_reach(who: &Identity, name: &str) -> Result<(), String> {
+    if auth::may_name(who, name) {
+        return Ok(());
+    }
+    let glob = who.sessions.as_deref().unwrap_or_default();
+    Err(format!("you reach sessions named {glob} here, and make only such; give it a name like that"))
+}
+
+/// What a client wrote is about to become files and a process.
 fn sound(create: &Create) -> Result<(), String> {
     let Create { kernel, program, cwd, env, .. } = create;
     if kernel.is_empty() || kernel.len() > limits::MAX_LABEL {

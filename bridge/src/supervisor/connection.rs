@@ -3,6 +3,7 @@
 //! Nothing here knows the session; requests leave as [`Heard`], and whoever is not authenticated hears nothing but why.
 
 use super::outbox::Outbox;
+use crate::auth;
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::ids::SessionId;
@@ -211,7 +212,7 @@ impl Connection {
             Err(e) => return self.hang_up(Code::NoCommonContract, &e),
         };
         let same = self.stream.uid() == door.uid;
-        let shown = hello.cookie.as_ref().is_some_and(|c| equal(&c.0, &door.cookie));
+        let shown = hello.cookie.as_ref().is_some_and(|c| auth::equal(&c.0, &door.cookie));
         if !same || !shown {
             let why = "a supervisor lets in only its own user, with the cookie of its session; use `rialto`, which reads it";
             return self.hang_up(Code::Unauthenticated, &why);
@@ -313,11 +314,6 @@ impl Connection {
         self.outbox.rest();
         self.decoder.rest();
     }
-}
-
-/// Compares without telling by the time it takes where the difference is.
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }
 
 fn short(text: &str) -> String {

@@ -49,10 +49,10 @@ impl Authenticator for Fixed {
 }
 
 pub(crate) fn world(scope: Scope) -> World {
-    world_with(Box::new(Fixed(Identity::new("uid:1", scope))), Limits::default())
+    world_with(Arc::new(Fixed(Identity::new("uid:1", scope))), Limits::default())
 }
 
-pub(crate) fn world_with(authenticator: Box<dyn Authenticator>, limits: Limits) -> World {
+pub(crate) fn world_with(authenticator: Arc<dyn Authenticator>, limits: Limits) -> World {
     let temp = tempfile::tempdir().unwrap();
     let home = Home::at(&temp.path().join("s"), &temp.path().join("r")).unwrap();
     let session = home.session(&home.claim(Some("work".parse().unwrap()), &create(1), "uid:1").unwrap().id);

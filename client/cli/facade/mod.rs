@@ -94,7 +94,7 @@ impl Authenticator for Only {
 pub(crate) fn daemon(identity: &Identity) -> Result<Daemon, Failure> {
     let home = Home::find()?;
     let spawn = Spawn::own().map_err(|why| Failure::internal(format!("cannot tell which program this is: {why}")))?;
-    Ok(Daemon::with(home, spawn, Box::new(Only(identity.clone())), Limits::default()))
+    Ok(Daemon::with(home, spawn, Arc::new(Only(identity.clone())), Limits::default()))
 }
 
 /// Dials it; it ends with the last of these.

@@ -14,6 +14,7 @@ use crate::args::PlaceArgs;
 use crate::exit::Failure;
 use kept::Kept;
 use person::AtTheTerminal;
+use rialto_bridge::auth;
 use rialto_bridge::home::{Home, door};
 use rialto_bridge::router::{self, Spawn};
 use rialto_client::protocol::message::{Listing, Open, Plain};
@@ -35,7 +36,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub(crate) enum Place {
     /// This machine: a supervisor is started or found, and talked to without anything in between.
-    Here { home: Arc<Home>, spawn: Arc<Spawn>, who: String, made: Arc<AtomicBool> },
+    Here { home: Arc<Home>, spawn: Arc<Spawn>, made: Arc<AtomicBool> },
     /// Behind a daemon, which does that for us.
     There(Arc<There>),
 }
@@ -138,8 +139,7 @@ impl Place {
             crate::paint::talk(notice);
         }
         let spawn = Spawn::own().map_err(|e| Failure::internal(format!("cannot tell which program this is: {e}")))?;
-        let who = format!("uid:{}", nix::unistd::geteuid());
-        Ok(Self::Here { home: Arc::new(home), spawn: Arc::new(spawn), who, made: Arc::default() })
+        Ok(Self::Here { home: Arc::new(home), spawn: Arc::new(spawn), made: Arc::default() })
     }
 
     /// Connects where a person may have to be asked for something, before a screen is taken over on which no question could
@@ -230,7 +230,7 @@ impl Place {
     /// What sessions are there.
     pub(crate) async fn list(&self) -> Result<Listing, ErrorReply> {
         match self {
-            Self::Here { home, who, .. } => router::list(home, who, PATIENCE, usize::MAX).await,
+            Self::Here { home, .. } => router::list(home, &auth::ourself(), PATIENCE, usize::MAX).await,
             Self::There(there) => {
                 let link = there.through.connect(Open::default()).await?;
                 match rialto_client::ask(link, "rialto", Message::List(Plain { re: 1 })).await? {
@@ -274,10 +274,10 @@ impl Connect for Place {
     fn connect(&self, open: Open) -> Linking {
         match self {
             Self::There(there) => there.through.connect(open),
-            Self::Here { home, spawn, who, made } => {
-                let (home, spawn, who, made) = (home.clone(), spawn.clone(), who.clone(), made.clone());
+            Self::Here { home, spawn, made } => {
+                let (home, spawn, made) = (home.clone(), spawn.clone(), made.clone());
                 Box::pin(async move {
-                    let reached = router::ensure(&home, &open, &who, &spawn).await?;
+                    let reached = router::ensure(&home, &open, &auth::ourself(), &spawn).await?;
                     made.store(reached.created, Ordering::Relaxed);
                     let open = Open { session: reached.session.to_string(), create: None, ..open };
                     Ok(Link { stream: reached.stream, cookie: Some(reached.cookie.into_bytes()), open, local: true })

@@ -32,13 +32,15 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
     crate::log::of_daemon("info", args.log.as_deref())?;
     let (home, spawn) = parts()?;
     let shutdown = told_to_end()?;
-    let mut all = vec![own(args, &home, &spawn)?];
+    let mut all = Vec::new();
     if args.users {
         all.push(users::doors(&home, &spawn)?);
     }
     if let Some(text) = &args.ssh {
         all.push(ssh::doors(args, text, &home, &spawn).await?);
     }
+    // Last, since it says that we serve: who cannot open all that was asked for opens nothing.
+    all.push(own(args, &home, &spawn)?);
     let mut tasks = Tasks::new();
     for Doors { daemon, listeners, held } in all {
         let mut stopping = tasks.stopping();

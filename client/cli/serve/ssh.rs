@@ -5,6 +5,7 @@ use crate::args::ServeArgs;
 use crate::exit::{self, Failure};
 use crate::{facade, paint};
 use rialto_bridge::auth::keys::AuthorizedKeys;
+use rialto_bridge::auth::{Authenticator, Network};
 use rialto_bridge::daemon::{Daemon, Limits};
 use rialto_bridge::home::Home;
 use rialto_bridge::router::Spawn;
@@ -39,9 +40,10 @@ pub(super) async fn doors(args: &ServeArgs, text: &str, home: &Home, spawn: &Spa
         protocol: vec!["stdio".to_owned()],
         most: MOST,
     };
-    let doorkeeper = Arc::new(AuthorizedKeys::of(&file));
+    let doorkeeper = Arc::new(Network::new(home).with(Box::new(AuthorizedKeys::of(&file))));
     let terminals = Arc::new(Terminals::of(program));
-    let listener = SshListener::bind(address, key, doorkeeper, terminals, SshLimits::default()).await;
+    let listener =
+        SshListener::bind(address, key, Arc::clone(&doorkeeper) as Arc<dyn Authenticator>, terminals, SshLimits::default()).await;
     let listener = listener.map_err(|why| Failure::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {why}")))?;
     let at = listener.address();
     paint::talk(&format!("ssh on {at}, whose host key is {fingerprint}; from elsewhere: ssh -t -p {} MACHINE", at.port()));
@@ -50,7 +52,7 @@ pub(super) async fn doors(args: &ServeArgs, text: &str, home: &Home, spawn: &Spa
         Ok(_) => {}
         Err(why) => paint::talk(&format!("nobody gets in yet: {why}")),
     }
-    let daemon = Daemon::with(home.clone(), spawn.clone(), Box::new(keys), Limits::default());
+    let daemon = Daemon::with(home.clone(), spawn.clone(), doorkeeper, Limits::default());
     Ok(Doors { daemon, listeners: vec![Box::new(listener)], held: None })
 }
 

@@ -8,6 +8,7 @@ use rialto_bridge::daemon::{Daemon, Limits};
 use rialto_bridge::home::{Home, Lock, door};
 use rialto_bridge::router::Spawn;
 use rialto_transports::unix::UnixListener;
+use std::sync::Arc;
 
 /// Connections of other users at once.
 const USERS: usize = 64;
@@ -23,6 +24,6 @@ pub(super) fn doors(home: &Home, spawn: &Spawn) -> Result<Doors, Failure> {
     let name = user.map_or_else(|| nix::unistd::Uid::effective().to_string(), |user| user.name);
     paint::talk(&format!("other users of this machine see what is shared with them: rialto --at user:{name} ls"));
     let limits = Limits { connections: USERS, ..Limits::default() };
-    let daemon = Daemon::with(home.clone(), spawn.clone(), Box::new(AnyUser), limits);
+    let daemon = Daemon::with(home.clone(), spawn.clone(), Arc::new(AnyUser), limits);
     Ok(Doors { daemon, listeners: vec![Box::new(listener)], held: Some(lock) })
 }

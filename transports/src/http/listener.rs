@@ -2,6 +2,7 @@
 
 use super::guard::{self, Denied, Names};
 use super::routes::{Body, Routes, Visitor, text};
+use crate::tcp::Port;
 use crate::websocket::{self, LastWord, Upgrade};
 use crate::{Authenticator, Boxed, How, Identity, Listener, Peer, Stream};
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -31,8 +32,6 @@ const BACKLOG: usize = 16;
 const HEAD: usize = 16 * 1024;
 /// Lines of it.
 const HEADERS: usize = 64;
-/// How long to wait when accepting fails for want of descriptors or memory.
-const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Ceilings of a listener.
 #[derive(Debug, Clone)]
@@ -80,7 +79,7 @@ pub struct Counters {
 
 /// A port. What runs for its connections ends with it, but for what the daemon has taken.
 pub struct WebListener {
-    socket: TcpListener,
+    socket: Port,
     shared: Arc<Shared>,
     ready: mpsc::Receiver<(Stream, Peer)>,
     connections: JoinSet<()>,
@@ -108,7 +107,7 @@ impl WebListener {
     /// # Errors
     /// Where the system does not allow it. Needs a runtime.
     pub async fn bind(address: SocketAddr, settings: Settings) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+        let socket = Port::bind(address, Arc::clone(&settings.authenticator)).await?;
         let scheme = if settings.tls.is_some() { "wss" } else { "ws" };
         let text = format!("{scheme}://{}", socket.local_addr()?);
         let (to, ready) = mpsc::channel(BACKLOG);
@@ -154,14 +153,7 @@ impl Listener for WebListener {
             loop {
                 tokio::select! {
                     Some(ready) = self.ready.recv() => return ready,
-                    accepted = self.socket.accept() => match accepted {
-                        Ok((stream, from)) => self.begin(stream, from),
-                        Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => {}
-                        Err(why) => {
-                            tracing::warn!(%why, on = self.text, "cannot accept; trying again");
-                            tokio::time::sleep(BACK_OFF).await;
-                        }
-                    },
+                    (stream, from) = self.socket.accept() => self.begin(stream, from),
                     Some(_) = self.connections.join_next() => {}
                 }
             }
@@ -197,7 +189,6 @@ impl Visit {
     }
 
     async fn converse(&mut self, stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
         let limits = self.shared.settings.limits.clone();
         let stream: Stream = match &self.shared.settings.tls {
             None => Box::new(stream),

@@ -5,7 +5,7 @@ mod from;
 mod line;
 mod when;
 
-use crate::auth::principal;
+use crate::auth::{Known, principal};
 use line::Key;
 use nix::unistd::{Uid, User};
 use rialto_protocol::Scope;
@@ -133,6 +133,28 @@ impl Authenticator for AuthorizedKeys {
     }
 }
 
+impl Known for AuthorizedKeys {
+    fn who(&self, credential: &Credential<'_>, from: Option<IpAddr>) -> Option<Result<Identity, Refused>> {
+        matches!(credential, Credential::SshKey { .. }).then(|| self.verify(credential, from))
+    }
+
+    fn still(&self, credential: &str) -> Option<Result<(), Refused>> {
+        let fingerprint = credential.strip_prefix("key:")?;
+        let opens = |keys: &[Key]| {
+            let mut lines = keys.iter().filter(|key| key.fingerprint == fingerprint).peekable();
+            lines.peek().is_some() && lines.all(|key| key.grant.is_ok())
+        };
+        Some(match self.with(opens) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refused("the key you came in with was removed".to_owned())),
+            Err(why) => {
+                tracing::warn!(why, "no key is let in");
+                Err(Refused("no key is let in here any more".to_owned()))
+            }
+        })
+    }
+}
+
 /// The number of a user, for `user=`.
 fn user(name: &str) -> Result<u32, String> {
     if !Uid::effective().is_root() {
@@ -257,9 +279,10 @@ mod tests {
     #[test]
     fn a_changed_file_is_read_again() {
         let (temp, keys) = file(&format!("{KEY}\n"));
-        assert!(asks(&keys, "192.0.2.1").is_ok());
+        let credential = asks(&keys, "192.0.2.1").unwrap().credential.unwrap();
+        assert_eq!((Known::still(&keys, &credential), Known::still(&keys, "token:x")), (Some(Ok(())), None));
         std::fs::write(temp.path().join("authorized_keys"), "# nobody any more\n").unwrap();
-        assert!(asks(&keys, "192.0.2.1").is_err());
+        assert!(asks(&keys, "192.0.2.1").is_err() && Known::still(&keys, &credential).unwrap().is_err());
         std::fs::remove_file(temp.path().join("authorized_keys")).unwrap();
         assert!(asks(&keys, "192.0.2.1").is_err());
     }

@@ -22,20 +22,19 @@ mod host_key;
 
 pub use host_key::HostKey;
 
+use crate::tcp::Port;
 use crate::{Authenticator, Boxed, Listener, Peer, Programs, Stream};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 /// Streams that wait for the daemon to take them.
 const BACKLOG: usize = 16;
-/// How long to wait when accepting fails for want of descriptors or memory: long enough for something to be given back.
-const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Ceilings of a server.
 #[derive(Debug, Clone)]
@@ -155,7 +154,7 @@ impl Drop for Seat {
 
 /// Listens for SSH.
 pub struct SshListener {
-    socket: TcpListener,
+    socket: Port,
     at: SocketAddr,
     shared: Arc<Shared>,
     streams: mpsc::Receiver<(Stream, Peer)>,
@@ -174,7 +173,7 @@ impl SshListener {
         programs: Arc<dyn Programs>,
         limits: Limits,
     ) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+        let socket = Port::bind(address, Arc::clone(&doorkeeper)).await?;
         let at = socket.local_addr()?;
         let (found, streams) = mpsc::channel(BACKLOG);
         let owner = Arc::new(Owner::default());
@@ -217,17 +216,10 @@ impl Listener for SshListener {
     fn accept(&mut self) -> Boxed<'_, (Stream, Peer)> {
         Box::pin(async {
             loop {
-                let accepted = tokio::select! {
+                tokio::select! {
                     // Never none: we hold a sender.
                     Some(stream) = self.streams.recv() => return stream,
-                    accepted = self.socket.accept() => accepted,
-                };
-                match accepted {
-                    Ok((stream, from)) => self.take(stream, from),
-                    Err(why) => {
-                        tracing::warn!(%why, on = %self.at, "ssh: cannot accept");
-                        tokio::time::sleep(BACK_OFF).await;
-                    }
+                    (stream, from) = self.socket.accept() => self.take(stream, from),
                 }
             }
         })
