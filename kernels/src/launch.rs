@@ -1,6 +1,6 @@
 //! From the name of a kind to a running kernel.
 
-use crate::{Kernel, find, node, python};
+use crate::{Kernel, find, js, node, python};
 use rialto_protocol::kernel::Launch;
 
 /// Why a kernel could not be started. Each is a sentence for the person who asked for it.
@@ -53,7 +53,7 @@ pub struct KernelSpec {
 }
 
 /// The kinds of this build, by name.
-const KINDS: &[&str] = &["python", "node"];
+const KINDS: &[&str] = &["python", "node", "js"];
 
 /// Starts a kernel. Its first event is `Ready`, or `Died` with `failed_start`.
 ///
@@ -66,6 +66,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     match launch.kernel.as_str() {
         "python" => python::launch(launch),
         "node" => node::launch(launch),
+        "js" => js::launch(launch),
         other => {
             // The name is a stranger's; the sentence must stay a sentence.
             let kind = other.chars().take(80).collect();
@@ -79,7 +80,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
 pub fn known() -> Vec<KernelSpec> {
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let launch = Launch { cwd: here, ..Launch::default() };
-    vec![python::spec(&launch), node::spec(&launch)]
+    vec![python::spec(&launch), node::spec(&launch), js::spec()]
 }
 
 /// The version of the program of a spec, where only the program can say it. Starts it.

@@ -2,15 +2,17 @@
 //! queues, or who may do what.
 //!
 //! A [`Kernel`] is a state machine with file descriptors: its owner hands it commands and polls it for events, and nothing
-//! else happens. There are no tasks, threads or channels here.
+//! else happens. There are no tasks here, and one thread: that of the engine of `js`.
 //!
 //! # Layout
 //! - [`launch`](launch()) and [`known`] (`launch.rs`): from a kind's name to a running kernel.
 //! - `runner/`: kernels that are a small script on the user's own interpreter, whatever its language.
 //! - `python.rs`, `node.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/` are their runners.
+//! - `js/`: JavaScript inside of this process, with nothing installed.
 //! - `find.rs`: where interpreters are.
 
 mod find;
+mod js;
 mod launch;
 mod node;
 mod python;
