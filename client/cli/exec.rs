@@ -47,7 +47,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     };
     let place = Place::of(place)?;
     let args = meant(args, &place);
-    let open = open(&args, eval)?;
+    let open = open(&args, &place, eval)?;
     if args.detach {
         return detached(&place, open, eval, source).await;
     }
@@ -167,8 +167,15 @@ fn named_eval(text: &str) -> EvalId {
 
 /// Where it runs: in the session that is named, or in one of its own whose id follows from the eval's, so that a retry meets
 /// the same session.
-fn open(args: &ExecArgs, eval: EvalId) -> Result<Open, Failure> {
-    let kernel = args.kernel.as_deref().unwrap_or(target::DEFAULT_KERNEL);
+fn open(args: &ExecArgs, place: &Place, eval: EvalId) -> Result<Open, Failure> {
+    let fallback = || {
+        let kernel = target::default_kernel(place, args.python.as_deref());
+        if kernel == target::BUILT_IN && args.session.is_none() {
+            paint::talk("no Python was found: this runs as JavaScript, by the kernel js that is built in; -k names another");
+        }
+        kernel
+    };
+    let kernel = args.kernel.as_deref().unwrap_or_else(fallback);
     let mut create = target::create(kernel, args.python.as_deref(), &args.life)?;
     if let Some(session) = &args.session {
         if args.kernel.is_some() {

@@ -1,6 +1,7 @@
 //! Which session is meant: by name, or the one that belongs to this project and kernel.
 
 use crate::args::LifeArgs;
+use crate::place::Place;
 use rialto_client::protocol::message::{Create, Open};
 use rialto_client::protocol::{ErrorReply, Scope};
 use sha2::{Digest, Sha256};
@@ -11,6 +12,8 @@ const MARKS: &[&str] = &[".rialto.toml", ".git", ".hg", "pyproject.toml", "setup
 
 /// The kernel of a session for which nobody named one.
 pub(crate) const DEFAULT_KERNEL: &str = "python";
+/// The one that needs nothing.
+pub(crate) const BUILT_IN: &str = "js";
 
 /// The folder a project begins in: the nearest one upwards with a mark, else this one.
 pub(crate) fn project_root(cwd: &Path) -> PathBuf {
@@ -71,6 +74,13 @@ pub(crate) fn existing(session: &str) -> Open {
 /// The same, to look and do nothing; the bridge sees to that.
 pub(crate) fn observed(session: &str) -> Open {
     Open { scope: Some(Scope::Observe), ..existing(session) }
+}
+
+/// The kernel where nobody names one: Python, and where this machine has none the JavaScript that this program brings along. Of
+/// another machine we know nothing.
+pub(crate) fn default_kernel(place: &Place, python: Option<&Path>) -> &'static str {
+    let missing = || rialto_kernels::known().iter().any(|kernel| kernel.name == DEFAULT_KERNEL && kernel.program.is_none());
+    if place.home().is_some() && python.is_none() && missing() { BUILT_IN } else { DEFAULT_KERNEL }
 }
 
 /// What a person who says `rialto [SESSION] [-k KERNEL] [--new]` wants.

@@ -14,6 +14,7 @@ mod exec;
 mod export;
 mod history;
 mod interrupting;
+mod js;
 mod killed;
 mod links;
 mod logs;

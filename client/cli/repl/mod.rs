@@ -75,9 +75,13 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     // What the place's URL says is meant where nothing else is named.
     let session = args.session.as_deref().or_else(|| place.session().filter(|_| !args.new));
     let kernel = args.kernel.as_deref().or_else(|| place.kernel());
+    let named = kernel.is_some();
+    let names_a_kernel = session.is_some_and(|name| !known(name) && is_kernel(name));
+    let fallback = || (!names_a_kernel).then(|| target::default_kernel(&place, args.python.as_deref()));
+    let kernel = kernel.or_else(fallback);
     let mut open = target::wanted(session, kernel, args.new, args.python.as_deref(), &args.life, &known, &is_kernel)?;
     // An id, or the beginning of one, names what is there and never makes anything.
-    if !open.session.is_empty() && known(&open.session) && !args.new && kernel.is_none() {
+    if !open.session.is_empty() && known(&open.session) && !args.new && !named {
         open.create = open.create.filter(|_| place.home().is_none());
     }
     open_in_terminal(&place, open, args.edit_mode, &args.done, None).await
