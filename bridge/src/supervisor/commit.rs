@@ -144,7 +144,7 @@ impl Driver {
         });
         let held = held.filter(|held| held.bytes < HOLD);
         match (self.held.is_some(), held.is_some()) {
-            (false, true) => self.alarms.set(Alarm::Held, self.clock.now().mono_us + HOLD_US),
+            (false, true) => self.alarms.set(Alarm::Held, self.clock.mono_us() + HOLD_US),
             (true, false) => self.alarms.clear(Alarm::Held),
             _ => {}
         }
@@ -158,14 +158,14 @@ impl Driver {
             tracing::warn!(why, "the disk is full: the kernel waits");
             self.inputs.push_back(Input::Stalled(format!("disk full: {why}. Free some space; all goes on by itself")));
         }
-        self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
+        self.alarms.set(Alarm::Space, self.clock.mono_us() + SPACE_EVERY_US);
     }
 
     /// Is there space again?
     pub(super) fn look_for_space(&mut self) -> Result<(), Fatal> {
         if self.blocked {
             if !self.commit_again()? {
-                self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
+                self.alarms.set(Alarm::Space, self.clock.mono_us() + SPACE_EVERY_US);
                 return Ok(());
             }
             self.blocked = false;
@@ -184,7 +184,7 @@ impl Driver {
             // It may be our own journal that fills the disk.
             self.trim()?;
             self.journal.idle();
-            self.alarms.set(Alarm::Space, self.clock.now().mono_us + SPACE_EVERY_US);
+            self.alarms.set(Alarm::Space, self.clock.mono_us() + SPACE_EVERY_US);
         }
         Ok(())
     }

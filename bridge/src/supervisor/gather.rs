@@ -63,10 +63,10 @@ impl Driver {
                 self.tidy_later();
             }
             if round == 0 && !self.alarms.is_set(Alarm::Behind) && self.session.audience().anyone_spent(self.session.head()) {
-                self.alarms.set(Alarm::Behind, self.clock.now().mono_us + BEHIND_US);
+                self.alarms.set(Alarm::Behind, self.clock.mono_us() + BEHIND_US);
             }
             let mut gone = Vec::new();
-            let now = self.clock.now().mono_us;
+            let now = self.clock.mono_us();
             let mut leaving = false;
             // A lane that was too full to be filled and is not any more: its client took all of it, so nobody will be woken
             // to say that there is room.
@@ -107,7 +107,7 @@ impl Driver {
                 Poll::Ready(Ok(stream)) => {
                     heard = true;
                     self.accept_failed = false;
-                    let now = self.clock.now().mono_us;
+                    let now = self.clock.mono_us();
                     self.connections.insert(self.next_slot, Connection::new(stream, now));
                     self.next_slot += 1;
                     if !self.alarms.is_set(Alarm::Handshakes) {
@@ -119,7 +119,7 @@ impl Driver {
                     if !std::mem::replace(&mut self.accept_failed, true) {
                         tracing::warn!(error = %e, "a connection could not be accepted");
                     }
-                    self.alarms.set(Alarm::Accept, self.clock.now().mono_us + ACCEPT_AGAIN_US);
+                    self.alarms.set(Alarm::Accept, self.clock.mono_us() + ACCEPT_AGAIN_US);
                     return heard;
                 }
                 Poll::Pending => return heard,
@@ -290,7 +290,7 @@ impl Driver {
     fn wake(&mut self, cx: &mut Context<'_>) -> Result<bool, Fatal> {
         let mut woken = false;
         loop {
-            let now = self.clock.now().mono_us;
+            let now = self.clock.mono_us();
             while let Some(alarm) = self.alarms.due(now) {
                 woken = true;
                 match alarm {

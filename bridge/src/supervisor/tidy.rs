@@ -17,7 +17,7 @@ const TRIM_FOR_US: u64 = 3_000;
 
 impl Driver {
     pub(super) fn tidy_later(&mut self) {
-        self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US);
+        self.alarms.set(Alarm::Tidy, self.clock.mono_us() + QUIET_US);
     }
 
     /// One step of retention. True where there is more to do. Removing is writing, so it may want space that is not there:
@@ -51,13 +51,13 @@ impl Driver {
         if !self.journal.restore_reserve() {
             tracing::warn!("the disk has no room for the journal's reserve");
         }
-        let until = self.clock.now().mono_us + TRIM_FOR_US;
+        let until = self.clock.mono_us() + TRIM_FOR_US;
         let mut more = self.trim()?;
-        while more && self.clock.now().mono_us < until {
+        while more && self.clock.mono_us() < until {
             more = self.trim()?;
         }
         if more {
-            self.alarms.set(Alarm::Tidy, self.clock.now().mono_us + QUIET_US / 10);
+            self.alarms.set(Alarm::Tidy, self.clock.mono_us() + QUIET_US / 10);
         } else {
             self.journal.idle();
             self.note_head();
