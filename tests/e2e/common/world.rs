@@ -35,6 +35,11 @@ impl World {
         self.dir.path()
     }
 
+    /// Where its programs are.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.dir().join("s")
     }
