@@ -149,6 +149,8 @@ pub(crate) fn configure(here: &World, text: &str) {
     std::fs::write(here.dir().join("home/.ssh/config"), text).unwrap();
 }
 
+/// For a server that is not ours and has to be told its port.
+#[allow(clippy::disallowed_methods)]
 fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
