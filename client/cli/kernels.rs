@@ -41,6 +41,7 @@ pub(crate) fn missing_hint(kernel: &str) -> String {
             "no Python was found: install Python 3.8 or newer (python3 on the PATH), or name one with --python".to_owned()
         }
         "node" => "no Node was found: install Node 18 or newer (node on the PATH), or name one with --program".to_owned(),
+        "bash" => "no Bash was found: install bash, or name one with --program".to_owned(),
         other => format!("no interpreter for {other} was found on the PATH: install one"),
     }
 }

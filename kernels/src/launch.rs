@@ -1,6 +1,6 @@
 //! From the name of a kind to a running kernel.
 
-use crate::{Kernel, find, js, node, python};
+use crate::{Kernel, bash, find, js, node, python};
 use rialto_protocol::kernel::Launch;
 
 /// Why a kernel could not be started. Each is a sentence for the person who asked for it.
@@ -53,7 +53,7 @@ pub struct KernelSpec {
 }
 
 /// The kinds of this build, by name.
-const KINDS: &[&str] = &["python", "node", "js"];
+const KINDS: &[&str] = &["python", "node", "bash", "js"];
 
 /// Starts a kernel. Its first event is `Ready`, or `Died` with `failed_start`.
 ///
@@ -66,6 +66,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     match launch.kernel.as_str() {
         "python" => python::launch(launch),
         "node" => node::launch(launch),
+        "bash" => bash::launch(launch),
         "js" => js::launch(launch),
         other => {
             // The name is a stranger's; the sentence must stay a sentence.
@@ -80,7 +81,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
 pub fn known() -> Vec<KernelSpec> {
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let launch = Launch { cwd: here, ..Launch::default() };
-    vec![python::spec(&launch), node::spec(&launch), js::spec()]
+    vec![python::spec(&launch), node::spec(&launch), bash::spec(&launch), js::spec()]
 }
 
 /// The version of the program of a spec, where only the program can say it. Starts it.
@@ -91,6 +92,8 @@ pub fn version(spec: &KernelSpec) -> Option<String> {
     match spec.name.as_str() {
         "python" => said.strip_prefix("Python ").map(str::to_owned),
         "node" => said.strip_prefix('v').map(str::to_owned),
+        // GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)
+        "bash" => said.split_once("version ").and_then(|(_, v)| Some(v.split_once('(')?.0.to_owned())),
         _ => None,
     }
 }

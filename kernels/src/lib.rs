@@ -7,10 +7,11 @@
 //! # Layout
 //! - [`launch`](launch()) and [`known`] (`launch.rs`): from a kind's name to a running kernel.
 //! - `runner/`: kernels that are a small script on the user's own interpreter, whatever its language.
-//! - `python.rs`, `node.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/` are their runners.
+//! - `python.rs`, `node.rs`, `bash.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/`, `runners/bash/` are their runners.
 //! - `js/`: JavaScript inside of this process, with nothing installed.
 //! - `find.rs`: where interpreters are.
 
+mod bash;
 mod find;
 mod js;
 mod launch;

@@ -54,7 +54,7 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
         cache: launch.cache.as_deref(),
         environment: &environment,
         note: found.note,
-        tells_interrupts: false,
+        ..Script::default()
     };
     match Runner::start(command, script) {
         Ok(runner) => Ok(Box::new(runner)),

@@ -12,7 +12,12 @@ function fitChildren() {
       // Standard error of execSync is this process's where nothing else is said.
       S.dirty = true;
       try {
-        return Reflect.apply(real, childProcess, args);
+        const result = Reflect.apply(real, childProcess, args);
+        if (result && result.signal === 'SIGINT') expectInterrupt();
+        return result;
+      } catch (error) {
+        if (error && error.signal === 'SIGINT') expectInterrupt();
+        throw error;
       } finally {
         S.dirty = true;
       }
@@ -36,4 +41,9 @@ function fitChildren() {
     realAbort();
   };
   Module.syncBuiltinESMExports();
+}
+
+/// A child has ended by the signal that this process had, too: what it is about to do here comes before what the code makes of it.
+function expectInterrupt() {
+  for (const end = now() + 100; now() < end;);
 }

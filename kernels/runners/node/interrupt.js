@@ -1,26 +1,32 @@
 // Which code an interrupt may stop, and how it stays out of every other.
 
 /// Called by the other thread, in the middle of whatever the main thread does, or between two things. `forwarded`: how many commands
-/// to run it had handed on before.
-function interrupted(forwarded, hard) {
-  if (S.cur === null) {
-    // For the eval whose command is on its way, or for nobody.
-    if (forwarded <= S.started) return;
-    S.cancelled = forwarded;
-    if (S.crit === 0 && beneath() !== '') kill();
-    return;
-  }
-  // A program that handles the signal itself has been told by it.
-  if (!hard && process.listenerCount('SIGINT') > 1) return;
+/// to run it had handed on before. Where it cannot be decided now it says for which eval it is to be asked again; else 0.
+function interrupted(forwarded, hard, again) {
   const cur = S.cur;
+  if (cur === null) {
+    // For the eval whose command is on its way, or for nobody.
+    if (again > 0 || forwarded <= S.started) return 0;
+    S.cancelled = forwarded;
+    if (S.crit === 0 && beneath().theirs !== '') kill();
+    return 0;
+  }
+  if (again > 0 && again !== cur.n) return 0;
+  // A program that handles the signal itself has been told by it.
+  if (!hard && process.listenerCount('SIGINT') > 1) return 0;
   cur.interrupted = true;
-  const where = beneath();
-  cur.where = cur.where || where;
-  if (S.crit > 0) S.due = true;
-  else if (cur.busy || where !== '') kill();
+  const { theirs, inRunner } = beneath();
+  cur.where = cur.where || theirs;
+  // A request to stop takes effect a little later: in a function of the runner's that would be in the middle of its work.
+  if (S.crit > 0 || inRunner) {
+    S.due = true;
+    return cur.n;
+  }
+  if (cur.busy || theirs !== '') kill();
+  return 0;
 }
 
-/// The stack of what was interrupted; '' between two things.
+/// The stack of what was interrupted ('' between two things), and whether the runner's own code is on top of it.
 function beneath() {
   const { stackTraceLimit: limit, prepareStackTrace: prepare } = Error;
   try {
@@ -28,7 +34,8 @@ function beneath() {
     Error.prepareStackTrace = undefined;
     const lines = String(new Error().stack).split('\n').slice(1);
     const ours = lines.findIndex((line) => line.includes('<anonymous>:1:'));
-    return theirLines(lines.slice(ours + 1)).join('\n');
+    const below = lines.slice(ours + 1);
+    return { theirs: theirLines(below).join('\n'), inRunner: below.length > 0 && below[0].includes('rialto:') };
   } finally {
     Error.stackTraceLimit = limit;
     Error.prepareStackTrace = prepare;
@@ -51,6 +58,7 @@ function stop() {
 
 /// After each interrupt, when it can stop nothing any more.
 function recover() {
+  S.crit = 0;
   const cur = S.cur;
   if (cur !== null && (cur.interrupted || cur.exit !== undefined)) finish(cur, stopped(cur));
 }

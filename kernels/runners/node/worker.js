@@ -39,17 +39,40 @@ function forward(frame) {
   Atomics.notify(CTL, MSG);
 }
 
-const call = (name, args, done) => session.post('Runtime.callFunctionOn', {
+let killing = 0;        // requests to stop code that have not taken effect,
+const waiting = [];     // and calls that would be what they stop
+
+function call(name, args, done) {
+  if (killing > 0) return waiting.push([name, args, done]);
+  return post(name, args, done);
+}
+
+const post = (name, args, done) => session.post('Runtime.callFunctionOn', {
   objectId: functions,
-  functionDeclaration: `function (...args) { this.${name}(...args); }`,
+  functionDeclaration: `function (...args) { return this.${name}(...args); }`,
   arguments: args.map((value) => ({ value })),
   silent: true,
+  returnByValue: true,
 }, done);
+
+/// Until it is decided.
+function interrupt(hard, again) {
+  call('interrupted', [forwarded, hard, again], (error, answer) => {
+    const n = error ? 0 : answer.result.value;
+    if (n > 0) setTimeout(interrupt, 5, hard, n);
+    else over();
+  });
+}
 
 port.on('message', (what) => {
   if (what === 'kill') {
     begun();
-    session.post('Runtime.terminateExecution', over);
+    killing++;
+    session.post('Runtime.terminateExecution', () => {
+      killing--;
+      if (killing === 0) for (const one of waiting.splice(0)) post(...one);
+      over();
+    });
     // Only now: what comes next on the main thread is that request.
     Atomics.store(CTL, KILL, 1);
   } else if (what === 'tick' && !ticking) {
@@ -70,7 +93,7 @@ function hear(frame) {
       return outstanding > 0 ? fences.push(frame) : forward(frame);
     case 6:
       begun();
-      return call('interrupted', [forwarded, frame[1] > 0], over);
+      return interrupt(frame[1] > 0, 0);
     case 7:
       Atomics.add(CTL, ACK, 1);
       return Atomics.notify(CTL, ACK);

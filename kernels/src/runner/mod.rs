@@ -8,8 +8,10 @@
 //! bytes were written is out by then, and nothing that came after them can be.
 
 mod channel;
+mod lines;
 mod pipes;
 mod process;
+mod shell_input;
 mod wire;
 
 use crate::Kernel;
@@ -18,10 +20,11 @@ use pipes::{Halves, Pipe};
 use process::Process;
 use rialto_protocol::data::{Run, Stream};
 use rialto_protocol::ids::EvalNumber;
-use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, OUTPUT_CHUNK, Step};
+use rialto_protocol::kernel::{Ask, Death, KernelCommand, KernelEvent, OUTPUT_CHUNK, Step};
+use shell_input::ShellInput;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::task::{Context, Poll};
 use tokio::process::Command;
 use wire::{Frame, Malformed};
@@ -44,6 +47,8 @@ pub(crate) struct Script<'a> {
     pub(crate) note: Option<String>,
     /// It hears of an interrupt by the channel as well: a signal alone does not reach what runs.
     pub(crate) tells_interrupts: bool,
+    /// It reads lines and not frames, and its programs read a pipe of their own.
+    pub(crate) is_shell: bool,
 }
 
 /// A runner's process, and what is known of it.
@@ -58,6 +63,7 @@ pub(crate) struct Runner {
     state: State,
     note: Option<String>,
     tells_interrupts: bool,
+    shell: Option<ShellInput>,
     /// The eval that runs, or ran last.
     n: EvalNumber,
     background: bool,
@@ -89,12 +95,24 @@ impl Runner {
         let (frame_reader, frame_writer) = io::pipe()?;
         let (out_reader, out_writer) = io::pipe()?;
         let (err_reader, err_writer) = io::pipe()?;
-        command.stdin(command_reader).stdout(out_writer).stderr(err_writer).arg(frame_writer.as_raw_fd().to_string());
-        let process = Process::start_with(&mut command, frame_writer)?;
+        command.stdin(command_reader).stdout(out_writer).stderr(err_writer);
+        if !script.is_shell {
+            command.arg(frame_writer.as_raw_fd().to_string());
+        }
+        let shell = if script.is_shell { Some(ShellInput::new()?) } else { None };
+        let mut inherited = vec![frame_writer.as_fd()];
+        inherited.extend(shell.iter().flat_map(ShellInput::inherited));
+        let process = Process::start_with(&mut command, &inherited)?;
+        drop(inherited);
+        let frames = frame_writer.as_raw_fd();
+        drop(frame_writer);
         // The command holds our copies of the child's ends.
         drop(command);
         let mut channel = Channel::new(frame_reader, command_writer)?;
-        channel.send(|tx| wire::put_setup(tx, script.cache.unwrap_or_default(), script.source, script.later, script.environment));
+        channel.send(|tx| match &shell {
+            Some(input) => lines::put_setup(tx, script.source, input, frames),
+            None => wire::put_setup(tx, script.cache.unwrap_or_default(), script.source, script.later, script.environment),
+        });
         Ok(Self {
             process,
             channel,
@@ -105,6 +123,7 @@ impl Runner {
             state: State::Starting { out: Vec::new(), err: Vec::new() },
             note: script.note,
             tells_interrupts: script.tells_interrupts,
+            shell,
             n: 0,
             background: true,
             display: 0,
@@ -142,7 +161,7 @@ impl Runner {
         if self.channel.poll_receive(cx) == Received::Some {
             return true;
         }
-        let Poll::Ready(death) = self.process.poll_exit(cx) else { return false };
+        let Poll::Ready(death) = self.process.poll_exit(cx) else { return self.somebody_reads(cx) };
         if let State::Starting { .. } = self.state {
             self.take(self.out.waiting(), self.err.waiting());
         }
@@ -150,6 +169,24 @@ impl Runner {
         self.state = State::Ending { death, out: self.out.waiting(), err: self.err.waiting() };
         self.display = 0;
         true
+    }
+
+    /// A shell's program waits for input: its client is asked.
+    fn somebody_reads(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(input) = self.shell.as_mut().filter(|_| !self.background) else { return false };
+        if !input.poll_wanted(cx, self.process.pid()) {
+            return false;
+        }
+        self.ask(Ask { n: self.n, ask: 0, prompt: String::new(), secret: false, line: false });
+        true
+    }
+
+    /// Asks for what a shell's program reads; where an earlier answer has not been read to its end, that is given on.
+    fn ask(&mut self, ask: Ask) {
+        let Some(number) = self.shell.as_mut().and_then(|input| input.ask(ask.line)) else { return };
+        // What it wrote before it read is shown before.
+        self.catch_up();
+        self.told.push_back(KernelEvent::Ask(Ask { ask: number, ..ask }));
     }
 
     /// Takes so much of each pipe, at most a chunk in all, and tells it. Says how much it was.
@@ -219,13 +256,19 @@ impl Runner {
                 info.pid = self.process.pid().unwrap_or(0);
                 info.note = self.note.take();
                 self.told.push_back(KernelEvent::Ready(info));
-                if let State::Starting { out, err } = std::mem::replace(&mut self.state, State::Up) {
+                let early = std::mem::replace(&mut self.state, State::Up);
+                // An interactive shell complains that it has no terminal.
+                if let (State::Starting { out, err }, None) = (early, &self.shell) {
                     let runs = [(Stream::Stdout, out), (Stream::Stderr, err)];
                     self.tell_output(runs.into_iter().map(|(stream, data)| Run { stream, data: data.into() }).collect());
                 }
             }
             Frame::Event(KernelEvent::Output { runs, .. }) => self.tell_output(runs),
-            Frame::Event(KernelEvent::Done(done)) => {
+            Frame::Event(KernelEvent::Ask(ask)) if self.shell.is_some() => self.ask(ask),
+            Frame::Event(KernelEvent::Done(mut done)) => {
+                if let Some(input) = &self.shell {
+                    input.mend(&mut done.how);
+                }
                 self.catch_up();
                 self.tell_halves();
                 self.background = true;
@@ -249,6 +292,33 @@ impl Runner {
             }
         }
         true
+    }
+
+    fn tell_shell(
+        channel: &mut Channel,
+        input: &mut ShellInput,
+        process: &Process,
+        (n, background): (&mut EvalNumber, &mut bool),
+        command: KernelCommand,
+    ) {
+        match command {
+            KernelCommand::Exec(exec) => {
+                (*n, *background) = (exec.n, false);
+                input.fresh();
+                channel.send(|tx| lines::put_exec(tx, &exec, input));
+            }
+            KernelCommand::Interrupt(step) => {
+                process.signal(step);
+                if step <= Step::Again {
+                    input.interrupted = !*background;
+                    channel.send(lines::put_end);
+                }
+            }
+            KernelCommand::Fence(k) => channel.send(|tx| lines::put_fence(tx, k)),
+            KernelCommand::Input { ask, data, eof } => input.answer(ask, &data, eof),
+            KernelCommand::Query(id, query) => channel.send(|tx| lines::put_query(tx, id, &query)),
+            KernelCommand::Shutdown => channel.send(lines::put_shutdown),
+        }
     }
 
     /// The channel says what no runner says: user code has written to it. Nothing it says can be believed any more.
@@ -314,6 +384,9 @@ impl Kernel for Runner {
     fn command(&mut self, command: KernelCommand) {
         if let State::Ending { .. } | State::Dead = self.state {
             return;
+        }
+        if let Some(input) = &mut self.shell {
+            return Self::tell_shell(&mut self.channel, input, &self.process, (&mut self.n, &mut self.background), command);
         }
         match command {
             KernelCommand::Exec(exec) => {

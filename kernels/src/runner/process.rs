@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 use rialto_protocol::kernel::{Death, Step};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::ExitStatus;
@@ -22,15 +22,19 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts it with one more descriptor open under the number that it has here.
-    pub(super) fn start_with(command: &mut Command, inherited: impl AsFd) -> io::Result<Self> {
+    /// Starts it with more descriptors open, under the numbers that they have here.
+    pub(super) fn start_with(command: &mut Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
         // Only while nobody of this crate starts another process. Should another part do so in this moment, its child has a
         // pipe too many and nothing comes of it: no one waits for that pipe's end.
         static STARTING: Mutex<()> = Mutex::new(());
         let alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        fcntl_setfd(&inherited, FdFlags::empty())?;
+        for fd in inherited {
+            fcntl_setfd(fd, FdFlags::empty())?;
+        }
         let started = Self::start(command);
-        fcntl_setfd(&inherited, FdFlags::CLOEXEC)?;
+        for fd in inherited {
+            fcntl_setfd(fd, FdFlags::CLOEXEC)?;
+        }
         drop(alone);
         started
     }
