@@ -760,6 +760,9 @@ pub(crate) struct ServeArgs {
     /// Serve ssh on this address, too: 127.0.0.1:2222, or :2222 for every address of this machine
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) ssh: Option<String>,
+    /// With --ssh: only key exchanges that hold against quantum computers. OpenSSH has one since 9.9
+    #[arg(long, requires = "ssh")]
+    pub(crate) ssh_post_quantum: bool,
     /// The keys that open it, as OpenSSH writes them. Default: rialto/authorized_keys in the folder of configurations
     #[arg(long, value_name = "FILE", requires = "ssh", value_hint = ValueHint::FilePath)]
     pub(crate) authorized_keys: Option<PathBuf>,

@@ -135,6 +135,14 @@ pub(crate) fn state(home: &Home) -> PathBuf {
     folder
 }
 
+/// How somebody comes back who came by ssh.
+pub(crate) fn way_back(session: &str) -> Option<String> {
+    guest()?;
+    let came = std::env::var("SSH_CONNECTION").unwrap_or_default();
+    let port = came.split(' ').nth(3).filter(|port| *port != "22").map_or_else(String::new, |port| format!(" -p {port}"));
+    Some(format!("ssh -t{port} MACHINE attach {session}"))
+}
+
 /// May this program do that to the machine it runs on, by itself?
 pub(crate) fn may_touch(what: &str) -> Result<(), Failure> {
     match guest() {

@@ -18,6 +18,9 @@ impl Repl {
 
     /// The command that comes back here.
     fn way_back(&self) -> String {
+        if let Some(way) = crate::facade::way_back(&self.name) {
+            return way;
+        }
         let at = self.place.at().filter(|at| std::env::var("RIALTO_AT").ok().as_deref() != Some(at.as_str()));
         let at = at.map_or_else(String::new, |at| if at.contains(' ') { format!("--at '{at}' ") } else { format!("--at {at} ") });
         format!("rialto {at}{}", self.name)

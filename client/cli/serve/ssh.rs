@@ -24,7 +24,6 @@ const OURS: [&str; 8] =
 pub(super) async fn doors(args: &ServeArgs, text: &str, home: &Home, spawn: &Spawn) -> Result<Doors, Failure> {
     let address = address(text).await?;
     let file = args.authorized_keys.clone().map_or_else(default_file, Ok)?;
-    let keys = AuthorizedKeys::of(&file);
     let path = home.state().join("ssh_host_ed25519");
     let unusable =
         |why: std::io::Error| Failure::new(exit::UNAVAILABLE, format!("the key of this server, {}: {why}", path.display()));
@@ -40,14 +39,18 @@ pub(super) async fn doors(args: &ServeArgs, text: &str, home: &Home, spawn: &Spa
         protocol: vec!["stdio".to_owned()],
         most: MOST,
     };
-    let doorkeeper = Arc::new(Network::new(home).with(Box::new(AuthorizedKeys::of(&file))));
+    let keys = AuthorizedKeys::of(&file);
+    let count = keys.count();
+    let doorkeeper = Arc::new(Network::new(home).with(Box::new(keys)));
     let terminals = Arc::new(Terminals::of(program));
+    let mut limits = SshLimits::default();
+    limits.post_quantum = args.ssh_post_quantum;
     let listener =
-        SshListener::bind(address, key, Arc::clone(&doorkeeper) as Arc<dyn Authenticator>, terminals, SshLimits::default()).await;
+        SshListener::bind(address, key, Arc::clone(&doorkeeper) as Arc<dyn Authenticator>, terminals, limits).await;
     let listener = listener.map_err(|why| Failure::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {why}")))?;
     let at = listener.address();
     paint::talk(&format!("ssh on {at}, whose host key is {fingerprint}; from elsewhere: ssh -t -p {} MACHINE", at.port()));
-    match keys.count() {
+    match count {
         Ok(0) => paint::talk(&format!("nobody gets in yet: there is no key in {}", file.display())),
         Ok(_) => {}
         Err(why) => paint::talk(&format!("nobody gets in yet: {why}")),

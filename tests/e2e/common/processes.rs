@@ -8,7 +8,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) pid: i32,
-    command: String,
+    pub(crate) command: String,
 }
 
 impl std::fmt::Debug for Found {

@@ -97,6 +97,11 @@ impl Running {
         stdin.write_all(text.as_ref()).and_then(|()| stdin.flush()).unwrap();
     }
 
+    /// What it has complained about so far.
+    pub(crate) fn err(&self) -> String {
+        self.err.text()
+    }
+
     /// What it has printed so far.
     pub(crate) fn out(&self) -> String {
         self.out.text()

@@ -4,21 +4,20 @@
 //! is not read.
 
 use super::Owner;
-use super::config::WINDOW;
 use super::connection::{Conn, may_set};
+use super::input::Input;
 use crate::{Asked, Control, Exit, How, Identity, Peer, Stream, Terminal, What, Wires};
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 /// The subsystem that is our protocol.
 pub(super) const SUBSYSTEM: &str = "rialto";
@@ -160,72 +159,13 @@ async fn carry(
     pump(serving, read, ours, to).await
 }
 
-/// Input on its way to whatever reads it.
-struct Input {
-    /// None: the peer has ended it, or nobody reads any more.
-    to: Option<DuplexStream>,
-    waiting: VecDeque<Vec<u8>>,
-    bytes: usize,
-    ended: bool,
-    /// When something of it was last taken.
-    moved: Instant,
-}
-
-impl Input {
-    fn full(&self) -> bool {
-        self.bytes >= WINDOW as usize
-    }
-
-    fn push(&mut self, data: Vec<u8>) {
-        if self.to.is_none() {
-            return;
-        }
-        if self.waiting.is_empty() {
-            self.moved = Instant::now();
-        }
-        self.bytes += data.len();
-        self.waiting.push_back(data);
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        if self.waiting.is_empty() {
-            self.to = None;
-        }
-    }
-
-    /// Writes some of it. Losing the race to something else loses nothing.
-    async fn step(&mut self) {
-        let (Some(to), Some(first)) = (&mut self.to, self.waiting.front_mut()) else { return std::future::pending().await };
-        match to.write(first).await {
-            Ok(written) if written > 0 => {
-                self.bytes -= written.min(self.bytes);
-                first.drain(..written);
-                self.moved = Instant::now();
-                if first.is_empty() {
-                    self.waiting.pop_front();
-                }
-                if self.ended && self.waiting.is_empty() {
-                    self.to = None;
-                }
-            }
-            // Nobody reads it any more, as in `yes | head`.
-            _ => {
-                self.to = None;
-                self.waiting.clear();
-                self.bytes = 0;
-            }
-        }
-    }
-}
-
 async fn pump(
     mut serving: Pin<Box<dyn Future<Output = Exit> + Send>>,
     read: &mut ChannelReadHalf,
     to: DuplexStream,
     controls: mpsc::Sender<Control>,
 ) -> Exit {
-    let mut input = Input { to: Some(to), waiting: VecDeque::new(), bytes: 0, ended: false, moved: Instant::now() };
+    let mut input = Input::to(to);
     let mut controls = Some(controls);
     loop {
         let stalled = input.moved + STALL;
@@ -237,7 +177,7 @@ async fn pump(
                 return Exit::Signal("PIPE".to_owned());
             }
             message = read.wait(), if controls.is_some() && !input.full() => match message {
-                Some(ChannelMsg::Data { data }) => input.push(data.to_vec()),
+                Some(ChannelMsg::Data { data }) => input.push(&data),
                 Some(ChannelMsg::Eof) => input.end(),
                 Some(ChannelMsg::WindowChange { col_width, row_height, .. }) => {
                     tell(&controls, Control::Resize(small(col_width), small(row_height)));

@@ -11,7 +11,7 @@
 //! | attempts to show one | 3 wrong signatures; keys that are only offered cost time | closed |
 //! | silence | 3 unanswered keepalives, 15 s apart | closed |
 //! | channels of a connection | [`Limits::channels`] | the new one is refused |
-//! | input that a program does not read | 256 KiB a channel, and as much on the way | the connection is not read: its other channels wait, too |
+//! | input that a program does not read | 256 KiB in memory, and as much on the way; 256 MiB in a file without a name | the connection is not read: its other channels wait, too |
 //! | ... for a minute | | that channel is closed, the others go on |
 //! | output that a client does not read | its own window and 16 packets | the program waits |
 
@@ -19,6 +19,7 @@ mod channel;
 mod config;
 mod connection;
 mod host_key;
+mod input;
 
 pub use host_key::HostKey;
 
@@ -50,6 +51,8 @@ pub struct Limits {
     pub grace: Duration,
     /// Channels of one connection at once.
     pub channels: usize,
+    /// Only key exchanges that hold against quantum computers; OpenSSH before 9.9 has none of these.
+    pub post_quantum: bool,
     /// How often it is asked again whether who came in may still be here.
     pub doubt: Duration,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             strangers: 32,
             grace: Duration::from_secs(20),
             channels: 10,
+            post_quantum: false,
             doubt: Duration::from_secs(2),
         }
     }
@@ -178,7 +182,7 @@ impl SshListener {
         let (found, streams) = mpsc::channel(BACKLOG);
         let owner = Arc::new(Owner::default());
         let shared = Arc::new(Shared {
-            config: Arc::new(config::config(key)),
+            config: Arc::new(config::config(key, limits.post_quantum)),
             doorkeeper,
             programs,
             limits,
