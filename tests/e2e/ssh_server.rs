@@ -1,6 +1,6 @@
 //! `rialto serve --ssh`, and a stock `ssh` with nothing of ours behind it.
 
-use crate::common::{Running, Said, World};
+use crate::common::{Running, Said, World, until};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -71,8 +71,15 @@ impl<'w> Server<'w> {
 }
 
 impl Drop for Server<'_> {
+    /// With all that it runs for others: a client that is still there would have the bridge start what the test ends.
     fn drop(&mut self) {
         self.daemon.signal(Signal::SIGTERM);
+        if !std::thread::panicking() {
+            let theirs = |command: &str| command.starts_with("rialto ") && !command.starts_with("rialto supervise");
+            until("what ran for others to end", || {
+                (!self.world.processes().iter().any(|found| theirs(&found.command))).then_some(())
+            });
+        }
     }
 }
 

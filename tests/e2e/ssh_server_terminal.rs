@@ -107,5 +107,5 @@ fn who_looks_on_watches() {
         "two were run, and none was typed"
     );
     terminal.keys(&["C-c"]);
-    terminal.wait_for("\n$");
+    terminal.wait_for("^C$");
 }
