@@ -45,8 +45,7 @@ pub(super) async fn doors(args: &ServeArgs, text: &str, home: &Home, spawn: &Spa
     let terminals = Arc::new(Terminals::of(program));
     let mut limits = SshLimits::default();
     limits.post_quantum = args.ssh_post_quantum;
-    let listener =
-        SshListener::bind(address, key, Arc::clone(&doorkeeper) as Arc<dyn Authenticator>, terminals, limits).await;
+    let listener = SshListener::bind(address, key, Arc::clone(&doorkeeper) as Arc<dyn Authenticator>, terminals, limits).await;
     let listener = listener.map_err(|why| Failure::new(exit::UNAVAILABLE, format!("cannot listen on {address}: {why}")))?;
     let at = listener.address();
     paint::talk(&format!("ssh on {at}, whose host key is {fingerprint}; from elsewhere: ssh -t -p {} MACHINE", at.port()));
