@@ -222,7 +222,8 @@ impl Past {
                         self.source = Source::Unknown;
                         return Ok(None);
                     }
-                    if attempt == 2 {
+                    // Who follows waits, and is told for what at once: the next attempt may say no more than that nothing is there.
+                    if attempt == if self.follows { 1 } else { 2 } {
                         paint::talk(&format!("{}; reconnecting", why.text));
                     }
                     continue;
