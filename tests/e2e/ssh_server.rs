@@ -155,6 +155,17 @@ fn a_program_that_reads_late_and_prints_much_is_not_stuck() {
 }
 
 #[test]
+fn what_nobody_reads_any_more_ends() {
+    let world = World::new();
+    let server = Server::new(&world, &[("", "laptop")]);
+    world.session("work", "print('first')");
+    // It would follow for ever, and the pipeline with it.
+    let said = world
+        .sh(&format!("{} | head -c 300000 | wc -c", server.line("laptop", "\"exec -c 'while True: print(\\\"x\\\" * 1000)'\"")));
+    said.says(0, "300000\n", "");
+}
+
+#[test]
 fn the_protocol_is_a_subsystem_and_a_command() {
     let world = World::new();
     let server = Server::new(&world, &[("", "laptop"), ("scope=observe", "watcher")]);

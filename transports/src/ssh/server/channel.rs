@@ -156,10 +156,11 @@ async fn carry(
             Wires::new(Box::new(input), Box::new(write.make_writer()), Box::new(write.make_writer_ext(Some(1))), controls);
         shared.programs.run(asked, wires)
     };
-    pump(serving, read, ours, to).await
+    pump(conn, serving, read, ours, to).await
 }
 
 async fn pump(
+    conn: &Conn,
     mut serving: Pin<Box<dyn Future<Output = Exit> + Send>>,
     read: &mut ChannelReadHalf,
     to: DuplexStream,
@@ -176,6 +177,11 @@ async fn pump(
                 tracing::warn!("ssh: a channel's input was not read for a minute; closed");
                 return Exit::Signal("PIPE".to_owned());
             }
+            // Which channel was meant is not known where there are more: then none.
+            () = conn.deaf.notified(), if controls.is_some() => if conn.open.load(Ordering::Relaxed) == 1 {
+                input.end();
+                controls = None;
+            },
             message = read.wait(), if controls.is_some() && !input.full() => match message {
                 Some(ChannelMsg::Data { data }) => input.push(&data),
                 Some(ChannelMsg::Eof) => input.end(),

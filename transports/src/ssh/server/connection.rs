@@ -1,6 +1,7 @@
 //! One SSH connection: who it is, how long it may stay, and which channels it opens.
 
 use super::channel::{self, Ready};
+use super::deaf::Heard;
 use super::{Owner, Seat, Shared};
 use crate::{Credential, Identity, Refused};
 use nix::sys::socket::{Shutdown, shutdown};
@@ -33,6 +34,8 @@ pub(super) struct Conn {
     pub(super) at: SocketAddr,
     /// Channels that are open.
     pub(super) open: AtomicUsize,
+    /// Nobody reads what the client gets any more.
+    pub(super) deaf: Arc<Notify>,
     known: Mutex<Option<Known>>,
     shown: Notify,
 }
@@ -93,13 +96,14 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, from: SocketAd
         from,
         at,
         open: AtomicUsize::new(0),
+        deaf: Arc::default(),
         known: Mutex::new(None),
         shown: Notify::new(),
     });
     let config = Arc::clone(&shared.config);
     let grace = tokio::time::sleep(shared.limits.grace);
     tokio::pin!(grace);
-    let handler = Peer { conn: Arc::clone(&conn), jobs: Arc::clone(&jobs), begun: HashMap::new() };
+    let handler = Peer { conn: Arc::clone(&conn), jobs: Arc::clone(&jobs), begun: HashMap::new(), heard: Heard::default() };
     let running = tokio::select! {
         running = run_stream(config, stream, handler) => running,
         () = &mut grace => return tracing::info!(%from, "ssh: said nothing in time"),
@@ -153,6 +157,7 @@ struct Peer {
     jobs: Arc<Owner>,
     /// Channels, by whether something runs on them.
     begun: HashMap<ChannelId, Begun>,
+    heard: Heard,
 }
 
 #[derive(Default)]
@@ -215,6 +220,7 @@ impl Handler for Peer {
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Self::Error> {
+        self.heard = Heard::here(&self.conn.deaf);
         self.conn.shown.notify_one();
         Ok(())
     }

@@ -18,6 +18,7 @@
 mod channel;
 mod config;
 mod connection;
+mod deaf;
 mod host_key;
 mod input;
 
@@ -179,6 +180,7 @@ impl SshListener {
     ) -> io::Result<Self> {
         let socket = Port::bind(address, Arc::clone(&doorkeeper)).await?;
         let at = socket.local_addr()?;
+        deaf::listen();
         let (found, streams) = mpsc::channel(BACKLOG);
         let owner = Arc::new(Owner::default());
         let shared = Arc::new(Shared {
