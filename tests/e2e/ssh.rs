@@ -1,6 +1,7 @@
 //! Places behind a stock sshd: nothing of ours listens there, and nothing is lost when the way breaks.
 
-use crate::common::{Sshd, Terminal, World, lines, until};
+use crate::common::{Sshd, Terminal, World, configure, lines, signal, until};
+use nix::sys::signal::Signal;
 
 #[test]
 fn whatever_works_here_works_behind_an_sshd() {
@@ -88,6 +89,27 @@ fn a_connection_that_is_cut_comes_back_and_nothing_is_lost_or_twice() {
     t.shows(&[">>> 6*7", "42", ">>>"]);
     t.keys(&["C-d"]);
     t.wait_for("rialto --at");
+    there.run(&["kill", "work"]).exits(0);
+}
+
+#[test]
+fn a_link_that_died_without_a_word_is_noticed() {
+    let (here, there) = (World::new(), World::new());
+    let sshd = Sshd::known(&here, &there);
+    configure(&here, "ServerAliveInterval 1\nServerAliveCountMax 1\n");
+    let t = Terminal::open(&here, &format!("clear; rialto --at {}/work", sshd.at()));
+    t.wait_for("session work");
+    t.type_line("x = 40");
+    t.shows(&[">>> x = 40", ">>>"]);
+    // Nothing closes it; it only says nothing any more.
+    let stalled = sshd.connections();
+    stalled.iter().for_each(|pid| signal(*pid, Signal::SIGSTOP));
+    t.type_line("x + 2");
+    t.wait_for("42");
+    t.shows(&[">>>"]);
+    t.keys(&["C-d"]);
+    t.wait_for("Come back with");
+    stalled.iter().for_each(|pid| signal(*pid, Signal::SIGKILL));
     there.run(&["kill", "work"]).exits(0);
 }
 

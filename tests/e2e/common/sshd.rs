@@ -100,6 +100,12 @@ impl<'w> Sshd<'w> {
     /// Ends the connections there are, and none that is still to come.
     #[track_caller]
     pub(crate) fn cut(&self) {
+        self.connections().iter().for_each(|pid| super::signal(*pid, Signal::SIGKILL));
+    }
+
+    /// The processes that serve the connections there are.
+    #[track_caller]
+    pub(crate) fn connections(&self) -> Vec<i32> {
         let listing = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap().stdout;
         let listing = String::from_utf8_lossy(&listing).into_owned();
         let ours = |line: &str| {
@@ -108,7 +114,7 @@ impl<'w> Sshd<'w> {
         };
         let children: Vec<i32> = listing.lines().filter_map(ours).collect();
         assert!(!children.is_empty(), "nobody is connected");
-        children.iter().for_each(|pid| super::signal(*pid, Signal::SIGKILL));
+        children
     }
 
     /// It is gone, and so is all that came through it.
