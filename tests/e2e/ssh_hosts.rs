@@ -19,7 +19,8 @@ fn an_unknown_key_is_shown_to_a_person_and_refused_to_a_script() {
     t.type_line("no");
     t.wait_for("was not accepted");
     assert!(!known_hosts(&here).exists());
-    t.type_line(&format!("clear; rialto --at {at} ls"));
+    t.fresh();
+    t.type_line(&format!("rialto --at {at} ls"));
     t.wait_for("[yes/no]");
     t.type_line("maybe");
     t.wait_for("write yes or no");

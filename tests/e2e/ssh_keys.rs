@@ -62,7 +62,8 @@ fn a_key_with_a_passphrase_is_opened_once_and_serves_when_the_link_comes_back() 
     t.wait_for("Come back with: rialto --at");
     t.shows(&["$"]);
     // Ctrl-C at the question leaves the terminal as it was.
-    t.type_line(&format!("clear; rialto --at {at} ls"));
+    t.fresh();
+    t.type_line(&format!("rialto --at {at} ls"));
     t.wait_for("Passphrase for");
     t.keys(&["C-c"]);
     t.wait_for("was not answered");

@@ -93,6 +93,13 @@ impl<'w> Terminal<'w> {
         super::wait::until("the program to hear it", heard);
     }
 
+    /// Clears the screen of a shell, so that what is waited for cannot be what was there before.
+    #[track_caller]
+    pub(crate) fn fresh(&self) {
+        self.type_line("clear");
+        until_or("an empty screen", || (self.screen() == "$").then_some(()), || self.screen());
+    }
+
     /// What stands on the screen, without the empty rest of lines and screen, and prompts without the cell of their state:
     /// what a story says would otherwise be hard to see.
     #[track_caller]
