@@ -4,7 +4,7 @@
 mod world;
 
 use rialto_bridge::auth::{Authenticator, Identity, Refused, SameUser};
-use rialto_bridge::daemon::Limits;
+use rialto_bridge::daemon::{Each, Limits};
 use rialto_protocol::frame::{Decoder, Header, IGNORABLE, MORE, write};
 use rialto_protocol::message::{Close, Hello, OnBehalf, Open, Plain};
 use rialto_protocol::{Code, Message, Scope, codec, limits};
@@ -424,4 +424,28 @@ async fn what_is_revoked_closes_what_came_by_it_and_lets_nobody_in_again() {
     let mut again = world.dial().await;
     again.say(&[(0, hello())]).await;
     assert_eq!(again.error().await.1, Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_principal_has_so_many_connections_and_so_many_bytes_and_is_told_when_to_come_back() {
+    let mut laptop = Identity::new("uid:1/laptop", Scope::Admin);
+    laptop.credential = Some("token:12345678".into());
+    let each = Each { connections: 1, bytes: 2_000, ..Each::default() };
+    let mut world = world_with(Arc::new(Fixed(laptop)), Limits { each, ..Limits::default() });
+    let mut client = world.opened(1).await;
+    let mut second = world.dial().await;
+    second.say(&[(0, hello())]).await;
+    let (_, Message::Error(error)) = second.message().await else { panic!() };
+    assert!(error.known() == Some(Code::TooBusy) && error.after_ms.is_some() && error.text.contains("1 connections"), "{error}");
+    let (_, Message::Goaway(goaway)) = second.message().await else { panic!() };
+    assert_eq!((goaway.reason.as_str(), goaway.retry_after_ms), ("limit", error.after_ms));
+    assert!(second.next().await.is_none());
+    client.raw(0x80, 0, 1, &[1; 3_000]).await;
+    assert_eq!(world.heard.recv().await.unwrap().1.len(), 3_000, "what was within its bytes when it came is carried");
+    assert_eq!(client.next().await.unwrap().1.len(), 3_000);
+    client.raw(0x80, 0, 1, b"more").await;
+    let (_, code, text) = client.error().await;
+    assert!(code == Code::TooBusy && text.contains("2000 bytes within a minute"), "{text}");
+    assert!(matches!(client.message().await.1, Message::Goaway(goaway) if goaway.retry_after_ms.is_some()));
+    assert!(client.next().await.is_none());
 }

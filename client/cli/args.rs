@@ -766,6 +766,9 @@ pub(crate) struct ServeArgs {
     /// The keys that open it, as OpenSSH writes them. Default: rialto/authorized_keys in the folder of configurations
     #[arg(long, value_name = "FILE", requires = "ssh", value_hint = ValueHint::FilePath)]
     pub(crate) authorized_keys: Option<PathBuf>,
+    /// How much one token, key or other user may take: connections=N, sessions=N (that it made and that live), bytes=N (sent in a minute; 64M, 2G). May be said several times
+    #[arg(long, value_name = "NAME=N", value_parser = crate::serve::limit)]
+    pub(crate) limit: Vec<crate::serve::Limit>,
     /// Write the log to this file instead of stderr: at most a megabyte, and as much in FILE.old
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) log: Option<PathBuf>,

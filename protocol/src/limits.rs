@@ -18,6 +18,8 @@ pub const MAX_DEPTH: usize = 32;
 pub const DEFAULT_CREDIT: u64 = 256 * 1024;
 /// Evals that may wait in one session's queue.
 pub const MAX_QUEUE: usize = 10_000;
+/// Evals that one principal other than the owner itself (somebody it is shared with, a credential) may have waiting in one session.
+pub const MAX_QUEUE_OF_ONE: usize = 1_000;
 /// Bytes of code that may wait in one session's queue.
 pub const MAX_QUEUED_CODE: usize = 64 * 1024 * 1024;
 /// Clients attached to one session.

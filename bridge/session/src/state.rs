@@ -2,8 +2,8 @@
 //!
 //! Nothing in here changes except by [`State::apply`], so recovery is "apply the journal" and there is no second code path.
 
-use crate::share::Access;
-use rialto_protocol::event::{Accepted, Asked, Created, Event, Record, Who};
+use crate::share::{Access, user};
+use rialto_protocol::event::{Accepted, Asked, Created, Event, Record};
 use rialto_protocol::kernel::KernelInfo;
 use rialto_protocol::{ClientId, Epoch, EvalId, EvalNumber, GroupId, Life, OnError, Seq};
 use std::collections::VecDeque;
@@ -81,7 +81,7 @@ impl State {
         match &record.event {
             Event::Created(created) => {
                 self.created = Some(created.clone());
-                self.access.owner.clone_from(&created.by.principal);
+                user(&created.by.principal).clone_into(&mut self.access.owner);
                 self.created_ms = record.at.wall_ms;
             }
             Event::EpochStarted(e) => self.epochs.push((e.epoch, record.seq)),
@@ -171,11 +171,6 @@ impl State {
     /// The incarnation that speaks.
     pub(crate) fn epoch(&self) -> Epoch {
         self.epochs.last().map_or(0, |(epoch, _)| *epoch)
-    }
-
-    /// Who made the session.
-    pub(crate) fn owner(&self) -> Option<&Who> {
-        self.created.as_ref().map(|c| &c.by)
     }
 }
 

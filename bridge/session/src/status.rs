@@ -53,7 +53,7 @@ impl Turn<'_> {
             queued: s.queue.len() as u64,
             evals: s.last_n,
             clients: self.s.audience.clients.values().map(|c| c.who.clone()).collect(),
-            owner: s.owner().map(|w| w.principal.clone()).unwrap_or_default(),
+            owner: s.access.owner.clone(),
             created_ms: s.created_ms,
             cwd: created.cwd.clone(),
             stalled: self.s.stalled.clone(),

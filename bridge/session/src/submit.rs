@@ -8,7 +8,10 @@ use crate::session::Turn;
 use crate::state::weight;
 use rialto_protocol::event::{Accepted, Ended, Event};
 use rialto_protocol::message::{EvalInfo, EvalState, GetEval, Redact, Submit};
-use rialto_protocol::{Bytes, Code, Message, Outcome, limits};
+use rialto_protocol::{Bytes, Code, ErrorReply, Message, Outcome, limits};
+
+/// When to try again where evals must end first. Milliseconds.
+const FREE_MS: u64 = 1_000;
 
 impl Turn<'_> {
     pub(crate) fn submit(&mut self, conn: ConnId, m: Submit) {
@@ -20,6 +23,10 @@ impl Turn<'_> {
             }
             let info = self.info(m.re, &facts, true);
             return self.reply(conn, Message::EvalInfo(info));
+        }
+        if let Err(text) = self.has_room_for(conn) {
+            let error = ErrorReply { after_ms: Some(FREE_MS), ..ErrorReply::new(m.re, Code::QueueFull, text) };
+            return self.reply(conn, Message::Error(error));
         }
         if let Err((code, text)) = self.may_accept(&m) {
             return self.error(conn, m.re, code, text);
@@ -83,6 +90,25 @@ impl Turn<'_> {
                 self.reply(conn, Message::EvalInfo(info));
             }
         }
+    }
+
+    /// Nobody but the owner itself fills the whole queue.
+    fn has_room_for(&self, conn: ConnId) -> Result<(), String> {
+        let s = &self.s.state;
+        let Some(client) = self.s.audience.clients.get(&conn) else { return Ok(()) };
+        let principal = &client.who.principal;
+        // Looked at only where there can be so many at all.
+        if s.queue.len() < limits::MAX_QUEUE_OF_ONE || *principal == s.access.owner
+        {
+            return Ok(());
+        }
+        let theirs = s.queue.iter().filter(|waits| waits.principal == *principal).count();
+        if theirs < limits::MAX_QUEUE_OF_ONE {
+            return Ok(());
+        }
+        Err(format!(
+            "{theirs} evals of {principal} wait already, the most that one principal may have here; try again when some have ended"
+        ))
     }
 
     fn may_accept(&self, m: &Submit) -> Result<(), (Code, String)> {

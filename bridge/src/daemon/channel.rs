@@ -120,7 +120,8 @@ impl Channel {
     /// The session's supervisor, with the channel bound.
     async fn reach(&self, open: Open) -> Result<(Stream, Opened), ErrorReply> {
         let Daemon { home, spawn, .. } = &*self.daemon;
-        let mut reached = Box::pin(router::ensure(home, &open, &self.who, spawn)).await?;
+        let quotas = Some(Arc::clone(&self.daemon.quotas));
+        let mut reached = Box::pin(router::ensure_within(home, &open, &self.who, spawn, quotas)).await?;
         // Who asks for less than it may have gets less: an old supervisor, which knows nothing of such a wish, is told so too.
         let scope = self.who.scope.min(open.scope.unwrap_or(self.who.scope));
         let on_behalf = OnBehalf { principal: self.who.principal.clone(), scope };

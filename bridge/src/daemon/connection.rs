@@ -4,7 +4,8 @@
 use super::Daemon;
 use super::channel::{self, Channel, Frame};
 use super::lanes::{Lanes, Room};
-use crate::auth::audit::{Line, What};
+use super::quota::{self, Quotas, Share};
+use crate::auth::audit::What;
 use crate::auth::{self, Identity, Refused};
 use crate::router::{self, frames};
 use crate::tasks::{Stopping, TaskKind, Tasks};
@@ -49,6 +50,8 @@ enum End {
     Shutdown,
     /// What the peer came by is good no longer.
     Expelled(Refused),
+    /// Its principal has taken all that one may.
+    Limited(ErrorReply),
 }
 
 impl From<io::Error> for End {
@@ -84,24 +87,29 @@ pub(super) async fn serve(
         () = stopping.wait() => End::Shutdown,
         why = expelled(&daemon, &who) => End::Expelled(why),
     };
-    let carries = matches!(end, End::Left | End::Broke(_));
+    let carries = matches!(end, End::Left | End::Broke(_) | End::Limited(_));
     let last = match end {
         End::Left => None,
         End::Broke(error) => {
             tracing::info!(%peer, %error, "closed a connection");
-            Some(Message::Error(error))
+            Some((kind::PONG, told(&Message::Error(error))))
+        }
+        End::Limited(error) => {
+            daemon.note(What::Limited, who.as_ref().ok(), &peer, error.text.clone());
+            Some((kind::PONG, quota::last_words(&error)))
         }
         End::Expelled(why) => {
-            let line = Line::new(What::Closed, why.to_string()).from(peer.to_string());
-            daemon.audit.note(who.as_ref().map_or_else(|_| line.clone(), |who| line.clone().by(who)));
-            Some(Message::Error(ErrorReply::new(0, Code::Unauthenticated, why.to_string())))
+            daemon.note(What::Closed, who.as_ref().ok(), &peer, why.to_string());
+            Some((kind::PONG, told(&Message::Error(ErrorReply::new(0, Code::Unauthenticated, why.to_string())))))
         }
-        End::Shutdown => Some(Message::Goaway(Goaway { reason: "shutdown".to_owned(), retry_after_ms: Some(RETRY_AFTER) })),
+        End::Shutdown => {
+            let goaway = Goaway { reason: "shutdown".to_owned(), retry_after_ms: Some(RETRY_AFTER) };
+            Some((kind::PONG, told(&Message::Goaway(goaway))))
+        }
     };
     let goodbye = async {
-        if let Some(message) = last {
-            let bytes = encoded(0, &message, limits::FLOOR_MAX_FRAME);
-            lanes.write(message.kind(), &bytes).await?;
+        if let Some((kind, bytes)) = last {
+            lanes.write(kind, &bytes).await?;
         }
         lanes.shutdown().await?;
         // Closing on unread bytes would take the last word back from the peer before it is read.
@@ -125,6 +133,11 @@ async fn expelled(daemon: &Daemon, who: &Result<Identity, Refused>) -> Refused {
         // It is told when it has said hello.
         Err(_) => std::future::pending().await,
     }
+}
+
+/// A last word, which fits the smallest of frames.
+fn told(message: &Message) -> Vec<u8> {
+    encoded(0, message, limits::FLOOR_MAX_FRAME)
 }
 
 /// One message as frames.
@@ -151,6 +164,10 @@ async fn converse(
         Ok(welcomed) => welcomed,
         Err(end) => return end,
     };
+    let share = match Quotas::enter(&daemon.quotas, &who) {
+        Ok(share) => share,
+        Err(error) => return End::Limited(error),
+    };
     let max_frame = welcome.max_frame;
     let (replies, waiting) = mpsc::channel(REPLIES);
     tasks.spawn(TaskKind::Replies, write_replies(waiting, Arc::clone(lanes)));
@@ -159,6 +176,8 @@ async fn converse(
         lanes,
         tasks,
         who,
+        peer,
+        share,
         max_frame,
         replies,
         room: Room::new(),
@@ -203,7 +222,7 @@ fn welcome(daemon: &Daemon, hello: &Hello, peer: &Peer, who: &Result<Identity, R
     let contract = version::negotiate(hello.min, hello.max).map_err(|why| broke(Code::NoCommonContract, why.to_string()))?;
     let who = who.clone().map_err(|why| broke(Code::Unauthenticated, why.to_string()))?;
     if who.credential.is_some() {
-        daemon.audit.note(Line::new(What::LetIn, hello.app.clone()).by(&who).from(peer.to_string()));
+        daemon.note(What::LetIn, Some(&who), peer, hello.app.clone());
     }
     tracing::debug!(%peer, principal = who.principal, app = hello.app, "welcome");
     let asked = if hello.max_frame == 0 { limits::DEFAULT_MAX_FRAME } else { hello.max_frame };
@@ -224,6 +243,8 @@ struct Connection<'a> {
     lanes: &'a Arc<Lanes>,
     tasks: &'a mut Tasks,
     who: Identity,
+    peer: &'a Peer,
+    share: Share,
     max_frame: u32,
     replies: mpsc::Sender<Vec<u8>>,
     room: Room,
@@ -237,6 +258,7 @@ impl Connection<'_> {
         self.say(0, &Message::Welcome(welcome)).await?;
         // A client that sends much before it has read our welcome sends frames of the default size, whatever it asked for.
         while let Some(header) = frames::header(reader, limits::DEFAULT_MAX_FRAME).await? {
+            self.share.spend(header.frame_len()).map_err(End::Limited)?;
             if header.channel == 0 {
                 self.own(header, reader).await?;
             } else {
@@ -297,6 +319,7 @@ impl Connection<'_> {
         let name = kind::name(header.kind).unwrap_or("this message");
         if !auth::permits(self.who.scope, header.kind) {
             let text = format!("{name} needs more than the scope {}", self.who.scope);
+            self.daemon.note(What::Denied, Some(&self.who), self.peer, text.clone());
             return self.complain(0, 0, Code::Forbidden, text).await;
         }
         match codec::decode(header, &whole) {
@@ -340,6 +363,9 @@ impl Connection<'_> {
             None
         };
         if let Some((code, text)) = refusal {
+            if code == Code::Forbidden {
+                self.daemon.note(What::Denied, Some(&self.who), self.peer, text.clone());
+            }
             return self.complain(0, re, code, text).await;
         }
         let (to, from) = mpsc::channel(channel::QUEUE);

@@ -20,13 +20,17 @@
 mod channel;
 mod connection;
 mod lanes;
+mod quota;
 
-use crate::auth::{Audit, Authenticator, SameUser};
+pub use quota::{Each, Quotas};
+
+use crate::auth::audit::{Line, What};
+use crate::auth::{Audit, Authenticator, Identity, SameUser};
 use crate::home::Home;
 use crate::router::Spawn;
 use crate::tasks::{Stopping, TaskKind, Tasks};
 use rialto_protocol::{Code, ErrorReply, Message, codec, limits};
-use rialto_transports::{Listener, Stream};
+use rialto_transports::{Listener, Peer, Stream};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -44,11 +48,13 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a supervisor may leave a frame untaken before its channel is closed.
     pub stall: Duration,
+    /// Of one principal.
+    pub each: Each,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 256, handshake: Duration::from_secs(10), stall: Duration::from_secs(30) }
+        Self { connections: 256, handshake: Duration::from_secs(10), stall: Duration::from_secs(30), each: Each::default() }
     }
 }
 
@@ -58,6 +64,7 @@ pub struct Daemon {
     spawn: Spawn,
     authenticator: Arc<dyn Authenticator>,
     audit: Audit,
+    quotas: Arc<Quotas>,
     limits: Limits,
     seats: Arc<Semaphore>,
 }
@@ -80,7 +87,14 @@ impl Daemon {
     pub fn with(home: Home, spawn: Spawn, authenticator: Arc<dyn Authenticator>, limits: Limits) -> Self {
         let seats = Arc::new(Semaphore::new(limits.connections));
         let audit = Audit::of(&home);
-        Self { home, spawn, authenticator, audit, limits, seats }
+        let quotas = Arc::new(Quotas::new(limits.each.clone()));
+        Self { home, spawn, authenticator, audit, quotas, limits, seats }
+    }
+
+    /// For the record. Of our own user by a Unix socket, which may do everything, there is nothing to record here.
+    fn note(&self, what: What, who: Option<&Identity>, peer: &Peer, text: String) {
+        let line = Line::new(what, text).from(peer.to_string());
+        self.audit.note(who.map_or_else(|| line.clone(), |who| line.clone().by(who)));
     }
 
     /// Serves every listener until `shutdown`; then says `goaway` to all clients and ends. What runs in sessions runs on.

@@ -6,6 +6,7 @@
 use super::{Home, HomeError, SessionHome, Spec, ours};
 use rialto_protocol::message::Create;
 use rialto_protocol::{SessionId, SessionName};
+use rialto_session::user;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,14 +20,14 @@ pub struct Claimed {
 }
 
 impl Home {
-    /// The session of a name or of a `create`: the one that is there, else a new one, `owner`'s.
+    /// The session of a name or of a `create`: the one that is there, else a new one, which is its maker's user's.
     ///
     /// The same request never makes two sessions. Blocks.
     ///
     /// # Errors
     /// [`HomeError::NameTaken`] and [`HomeError::Exists`] where the request wants a new one, or names an id and a name that
     /// are two sessions'.
-    pub fn claim(&self, name: Option<SessionName>, create: &Create, owner: &str) -> Result<Claimed, HomeError> {
+    pub fn claim(&self, name: Option<SessionName>, create: &Create, maker: &str) -> Result<Claimed, HomeError> {
         let _held = self.hold()?;
         let request = self.requests_dir().join(create.id.to_string());
         if let Some(id) = self.follow(&request)? {
@@ -69,7 +70,8 @@ impl Home {
             kernel: create.kernel.clone(),
             program: create.program.clone(),
             cwd: if create.cwd.is_empty() { own_folder() } else { create.cwd.clone() },
-            owner: owner.to_owned(),
+            owner: user(maker).to_owned(),
+            made_by: (maker != user(maker)).then(|| maker.to_owned()),
             created_ms: now_ms(),
             created_by: create.id,
             ends_when_done: create.ends_when_done,

@@ -30,6 +30,9 @@ pub struct Spec {
     pub cwd: String,
     /// The principal whose it is.
     pub owner: String,
+    /// The principal that made it, where that was its owner by some credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
     /// When it came to be. Milliseconds since 1970.
     pub created_ms: u64,
     /// The request that made it.

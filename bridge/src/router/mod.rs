@@ -18,13 +18,14 @@ pub use readiness::Readiness;
 pub use start::{MAX_LOG, SERVED, Spawn};
 
 use crate::auth::{self, Identity};
+use crate::daemon::Quotas;
 use crate::home::{Claimed, Home, HomeError, SessionHome, Spec};
 use crate::tasks::blocking;
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{Code, ErrorReply, SessionId, SessionName, limits};
-use rialto_session::user;
 use rialto_transports::Stream;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -71,6 +72,17 @@ impl std::fmt::Debug for Reached {
 /// An answer to the request: `unknown_session`, `ambiguous`, `bad_name`, `name_taken`, `not_ours`, what a supervisor said
 /// when it could not start, `unreachable`.
 pub async fn ensure(home: &Home, open: &Open, who: &Identity, how: &Spawn) -> Result<Reached, ErrorReply> {
+    ensure_within(home, open, who, how, None).await
+}
+
+/// The same, as far as there is room for somebody to make sessions.
+pub(crate) async fn ensure_within(
+    home: &Home,
+    open: &Open,
+    who: &Identity,
+    how: &Spawn,
+    quotas: Option<Arc<Quotas>>,
+) -> Result<Reached, ErrorReply> {
     let re = open.re;
     if let Some(create) = &open.create {
         sound(create).map_err(|why| ErrorReply::new(re, Code::BadMessage, why))?;
@@ -80,11 +92,11 @@ pub async fn ensure(home: &Home, open: &Open, who: &Identity, how: &Spawn) -> Re
     let until = Instant::now() + LIMIT;
     // More than once, because a session may end and be deleted between being found and being reached.
     for _ in 0..3 {
-        let (at, asked, who) = (home.clone(), open.clone(), who.clone());
-        let found = blocking(move || find(&at, &asked, &who)).await;
+        let (at, asked, who, quotas) = (home.clone(), open.clone(), who.clone(), quotas.clone());
+        let found = blocking(move || find(&at, &asked, &who, quotas.as_deref())).await;
         let found =
             found.map_err(|why| ErrorReply::new(re, Code::Internal, format!("the search for a session failed: {why}")))?;
-        let found = found.map_err(|error| error.reply(re))?;
+        let found = found.map_err(|missed| missed.reply(re))?;
         match reach::supervisor(home, &found, open.create.as_ref(), how, until).await {
             Ok(stream) => return found.reached(stream).map_err(|error| error.reply(re)),
             Err(error) if error.known() == Some(Code::SessionGone) && open.create.is_some() && Instant::now() < until => {}
@@ -115,17 +127,54 @@ impl Found {
     }
 }
 
-fn find(home: &Home, open: &Open, who: &Identity) -> Result<Found, HomeError> {
+/// Why no session was found or made.
+enum Missed {
+    Home(HomeError),
+    Limit(ErrorReply),
+}
+
+impl From<HomeError> for Missed {
+    fn from(why: HomeError) -> Self {
+        Self::Home(why)
+    }
+}
+
+impl From<ErrorReply> for Missed {
+    fn from(why: ErrorReply) -> Self {
+        Self::Limit(why)
+    }
+}
+
+impl Missed {
+    fn reply(self, re: u32) -> ErrorReply {
+        match self {
+            Self::Home(why) => why.reply(re),
+            Self::Limit(why) => ErrorReply { re, ..why },
+        }
+    }
+}
+
+/// Sessions that a principal made and that have not ended, beside the one that this request may have made already.
+fn made_by(home: &Home, principal: &str, create: &Create) -> usize {
+    let all = home.sessions().unwrap_or_default();
+    let theirs = |session: &&SessionHome| {
+        let made = |spec: Spec| spec.made_by.as_deref().unwrap_or(&spec.owner) == principal && spec.created_by != create.id;
+        session.spec().is_ok_and(made) && !session.ended()
+    };
+    all.iter().filter(theirs).count()
+}
+
+fn find(home: &Home, open: &Open, who: &Identity, quotas: Option<&Quotas>) -> Result<Found, Missed> {
     let Claimed { id, created } = match &open.create {
         None => Claimed { id: resolve(home, &open.session, who)?, created: false },
-        Some(create) => claim(home, &open.session, create, who)?,
+        Some(create) => claim(home, &open.session, create, who, quotas)?,
     };
     let session = home.session(&id);
     let spec = session.spec()?;
     if auth::may(who, &spec, &session).is_some() {
         Ok(Found { session, spec, created })
     } else {
-        Err(HomeError::Unknown(open.session.clone()))
+        Err(HomeError::Unknown(open.session.clone()).into())
     }
 }
 
@@ -141,7 +190,7 @@ fn resolve(home: &Home, text: &str, who: &Identity) -> Result<SessionId, HomeErr
     home.resolve_among(text, &sees)
 }
 
-fn claim(home: &Home, text: &str, create: &Create, who: &Identity) -> Result<Claimed, HomeError> {
+fn claim(home: &Home, text: &str, create: &Create, who: &Identity, quotas: Option<&Quotas>) -> Result<Claimed, Missed> {
     // To meet a session that is there is the usual case, and needs no lock.
     if let Some(id) = home.exactly(text)?
         && !create.must_be_new
@@ -150,9 +199,11 @@ fn claim(home: &Home, text: &str, create: &Create, who: &Identity) -> Result<Cla
         let created = home.session(&id).spec()?.created_by == create.id;
         return Ok(Claimed { id, created });
     }
-    let name = if text.is_empty() { None } else { Some(text.parse::<SessionName>()?) };
-    // What is made by a credential is its user's.
-    home.claim(name, create, user(&who.principal))
+    let name = if text.is_empty() { None } else { Some(text.parse::<SessionName>().map_err(HomeError::from)?) };
+    let Some(quotas) = quotas else { return Ok(home.claim(name, create, &who.principal)?) };
+    let _turn = quotas.making.lock().unwrap_or_else(PoisonError::into_inner);
+    quotas.may_make(who, || made_by(home, &who.principal, create))?;
+    Ok(home.claim(name, create, &who.principal)?)
 }
 
 /// Told before anything is made: a session of a kernel that nobody knows would be a name taken for nothing.
@@ -192,4 +243,32 @@ fn sound(create: &Create) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::Each;
+    use crate::home::testing::{create, home};
+
+    #[test]
+    fn a_principal_makes_so_many_sessions_and_meets_all_that_are_there() {
+        let (_temp, home) = home();
+        let quotas = Quotas::new(Each { sessions: 1, ..Each::default() });
+        let mut laptop = Identity::new(format!("{}/laptop", auth::ourselves()), rialto_protocol::Scope::Eval);
+        laptop.credential = Some("token:12345678".to_owned());
+        let make = |who: &Identity, name: &str, id: u8| {
+            let open = Open { session: name.to_owned(), create: Some(create(id)), ..Open::default() };
+            find(&home, &open, who, Some(&quotas)).map_err(|missed| missed.reply(0))
+        };
+        make(&auth::ourself(), "own", 1).unwrap();
+        let made = make(&laptop, "one", 2).unwrap();
+        assert_eq!((made.spec.owner, made.spec.made_by), (auth::ourselves(), Some(laptop.principal.clone())));
+        let error = make(&laptop, "two", 3).unwrap_err();
+        assert!(error.known() == Some(Code::TooBusy) && error.after_ms.is_some(), "{error}");
+        // A request that came before is answered as it was; what is there is met; and the user itself goes on.
+        assert!(make(&laptop, "one", 2).is_ok() && make(&laptop, "own", 4).is_ok() && make(&auth::ourself(), "more", 5).is_ok());
+        home.session(&made.session.id().clone()).mark_ended().unwrap();
+        assert!(make(&laptop, "two", 6).is_ok());
+    }
 }

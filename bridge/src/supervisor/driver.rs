@@ -11,10 +11,11 @@ use super::spans::Spans;
 use super::tail::Tail;
 use super::values::Incoming;
 use super::{Ending, Fatal};
+use crate::auth::audit::{Line, What};
 use crate::journal::{Head, Journal};
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
-use rialto_protocol::{ClientId, ErrorReply, Life, Message, Seq};
+use rialto_protocol::{ClientId, Code, ErrorReply, Life, Message, Seq};
 use rialto_session::{Access, ConnId, Input, Output, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
@@ -56,6 +57,8 @@ pub(crate) struct Driver {
     pub(super) note_kernel: Box<dyn FnMut(u32)>,
     /// Where it is noted down whom the session is shared with, for whoever lists sessions.
     pub(super) note_shares: Box<dyn FnMut(&Access)>,
+    /// Where it is noted down who asked for more than they may.
+    pub(super) note_denied: Box<dyn FnMut(Line)>,
     /// Where it is noted down how far the journal went, for whoever verifies it.
     pub(super) note_head: Box<dyn FnMut(Head)>,
     /// Finds the place of the socket anew and listens there: the folder may have gone, or another one have become the right one.
@@ -169,13 +172,28 @@ impl Driver {
         }
     }
 
+    /// A denial is for the record, too.
+    fn note_denial(&mut self, conn: ConnId, message: &Message) {
+        if let Message::Error(error) = message
+            && error.known() == Some(Code::Forbidden)
+        {
+            let slot = self.members.get(&conn).map(|(slot, _)| *slot);
+            let who = slot.and_then(|slot| self.connections.get(&slot)?.who.clone());
+            let (principal, _) = who.unwrap_or_default();
+            (self.note_denied)(Line { principal, ..Line::new(What::Denied, error.text.clone()) });
+        }
+    }
+
     /// Does what was asked for, now that the records before it are durable.
     pub(super) fn carry_out(&mut self) -> Result<(), Fatal> {
         while let Some(output) = self.deferred.pop_front() {
             match output {
                 Output::Kernel(command) => self.command(command),
                 Output::StartKernel(life) => self.start_kernel(life),
-                Output::Reply(conn, message) => self.reply(conn, &message),
+                Output::Reply(conn, message) => {
+                    self.note_denial(conn, &message);
+                    self.reply(conn, &message);
+                }
                 Output::Everyone(message) => {
                     let all: Vec<ConnId> = self.members.keys().copied().collect();
                     for conn in all {

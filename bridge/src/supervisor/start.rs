@@ -6,6 +6,7 @@ use super::connection::Door;
 use super::driver::{Driver, Launched};
 use super::tail::Tail;
 use super::{Ending, Fatal};
+use crate::auth::audit::{Audit, Line};
 use crate::home::{self, Home, SessionHome, Spec};
 use crate::journal::{Anchor, Head, Journal, JournalError};
 use rialto_protocol::event::Created;
@@ -69,6 +70,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         budget: budget(),
         note_kernel,
         note_shares: note_shares(&place),
+        note_denied: note_denied(&home, &spec),
         note_head,
         bind_again: bind_again(dir),
         listener,
@@ -154,7 +156,7 @@ fn created(spec: &Spec) -> Created {
         name: spec.name.clone(),
         kernel: spec.kernel.clone(),
         cwd: spec.cwd.clone(),
-        by: Who { principal: spec.owner.clone(), client: None, label: String::new() },
+        by: Who { principal: spec.made_by.clone().unwrap_or_else(|| spec.owner.clone()), client: None, label: String::new() },
         id: spec.created_by,
         ends_when_done: spec.ends_when_done,
         contract: version::MAX_CONTRACT,
@@ -205,6 +207,13 @@ fn note_head(place: &SessionHome, found: Option<Head>, now_ms: u64) -> Box<dyn F
             keep(&place, &anchor);
         }
     })
+}
+
+/// In the daemons' audit log: whoever knocks at sessions has one record of it.
+fn note_denied(home: &Home, spec: &Spec) -> Box<dyn FnMut(Line)> {
+    let audit = Audit::of(home);
+    let session = spec.name.as_ref().map_or_else(|| spec.id.to_string(), ToString::to_string);
+    Box::new(move |line| audit.note(Line { session: session.clone(), ..line }))
 }
 
 fn note_shares(place: &SessionHome) -> Box<dyn FnMut(&Access)> {

@@ -6,7 +6,7 @@ mod users;
 use crate::args::ServeArgs;
 use crate::exit::{self, Failure};
 use crate::paint;
-use rialto_bridge::daemon::Daemon;
+use rialto_bridge::daemon::{Daemon, Each, Limits};
 use rialto_bridge::home::{Home, Lock};
 use rialto_bridge::router::Spawn;
 use rialto_bridge::tasks::{TaskKind, Tasks};
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
     let shutdown = told_to_end()?;
     let mut all = Vec::new();
     if args.users {
-        all.push(users::doors(&home, &spawn)?);
+        all.push(users::doors(args, &home, &spawn)?);
     }
     if let Some(text) = &args.ssh {
         all.push(ssh::doors(args, text, &home, &spawn).await?);
@@ -52,6 +52,49 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
     shutdown.await;
     tasks.end(GOODBYE).await;
     Ok(0)
+}
+
+/// A ceiling of one principal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Connections(usize),
+    Sessions(usize),
+    Bytes(u64),
+}
+
+/// `connections=32`, `bytes=64M`.
+pub(crate) fn limit(text: &str) -> Result<Limit, String> {
+    let wanted = || "connections=N, sessions=N or bytes=N is wanted, N being 1 or more (64M, 2G for bytes)".to_owned();
+    let (name, number) = text.split_once('=').ok_or_else(wanted)?;
+    let (digits, unit) = number.split_at(number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len()));
+    let times = match (name, unit) {
+        (_, "") => 1,
+        ("bytes", "K") => 1 << 10,
+        ("bytes", "M") => 1 << 20,
+        ("bytes", "G") => 1 << 30,
+        _ => return Err(wanted()),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(times)).filter(|n| *n > 0).ok_or_else(wanted)?;
+    let count = usize::try_from(number).map_err(|_| wanted());
+    match name {
+        "connections" => count.map(Limit::Connections),
+        "sessions" => count.map(Limit::Sessions),
+        "bytes" => Ok(Limit::Bytes(number)),
+        _ => Err(wanted()),
+    }
+}
+
+/// The ceilings of a way in.
+fn limits(args: &ServeArgs) -> Limits {
+    let mut each = Each::default();
+    for limit in &args.limit {
+        match *limit {
+            Limit::Connections(n) => each.connections = n,
+            Limit::Sessions(n) => each.sessions = n,
+            Limit::Bytes(n) => each.bytes = n,
+        }
+    }
+    Limits { each, ..Limits::default() }
 }
 
 /// This user's own socket.
@@ -97,4 +140,18 @@ fn beside(socket: &Path) -> PathBuf {
     let mut path = socket.as_os_str().to_owned();
     path.push(".lock");
     path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_name_and_a_number() {
+        assert!(matches!(limit("connections=32"), Ok(Limit::Connections(32))));
+        assert!(matches!(limit("bytes=64M"), Ok(Limit::Bytes(67_108_864))));
+        for bad in ["", "x=1", "bytes", "bytes=", "bytes=0", "bytes=99999999999999G", "sessions=1M", "sessions=-1"] {
+            assert!(limit(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::exit::{self, Failure};
 use crate::{facade, paint};
 use rialto_bridge::auth::keys::AuthorizedKeys;
 use rialto_bridge::auth::{Authenticator, Network};
-use rialto_bridge::daemon::{Daemon, Limits};
+use rialto_bridge::daemon::Daemon;
 use rialto_bridge::home::Home;
 use rialto_bridge::router::Spawn;
 use rialto_terminal::{Program, Terminals};
@@ -54,7 +54,7 @@ pub(super) async fn doors(args: &ServeArgs, text: &str, home: &Home, spawn: &Spa
         Ok(_) => {}
         Err(why) => paint::talk(&format!("nobody gets in yet: {why}")),
     }
-    let daemon = Daemon::with(home.clone(), spawn.clone(), doorkeeper, Limits::default());
+    let daemon = Daemon::with(home.clone(), spawn.clone(), doorkeeper, super::limits(args));
     Ok(Doors { daemon, listeners: vec![Box::new(listener)], held: None })
 }
 

@@ -1,6 +1,7 @@
 //! `rialto serve --users`: what other users of this machine find.
 
 use super::Doors;
+use crate::args::ServeArgs;
 use crate::exit::{self, Failure};
 use crate::paint;
 use rialto_bridge::auth::AnyUser;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 const USERS: usize = 64;
 
 /// Seats of their own: strangers who take all of theirs keep nobody else out.
-pub(super) fn doors(home: &Home, spawn: &Spawn) -> Result<Doors, Failure> {
+pub(super) fn doors(args: &ServeArgs, home: &Home, spawn: &Spawn) -> Result<Doors, Failure> {
     let path = door::ours()?;
     let taken = || Failure::new(exit::UNAVAILABLE, format!("another daemon serves {} already; end that one", path.display()));
     let lock = Lock::take(&home.runtime().join("door.lock"))?.ok_or_else(taken)?;
@@ -23,7 +24,7 @@ pub(super) fn doors(home: &Home, spawn: &Spawn) -> Result<Doors, Failure> {
     let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).ok().flatten();
     let name = user.map_or_else(|| nix::unistd::Uid::effective().to_string(), |user| user.name);
     paint::talk(&format!("other users of this machine see what is shared with them: rialto --at user:{name} ls"));
-    let limits = Limits { connections: USERS, ..Limits::default() };
+    let limits = Limits { connections: USERS, ..super::limits(args) };
     let daemon = Daemon::with(home.clone(), spawn.clone(), Arc::new(AnyUser), limits);
     Ok(Doors { daemon, listeners: vec![Box::new(listener)], held: Some(lock) })
 }

@@ -3,7 +3,7 @@
 use super::{Story, carried, interrupt, refusal, runs, share, submit, unshare};
 use rialto_protocol::event::{Event, Who};
 use rialto_protocol::message::{Attach, Plain};
-use rialto_protocol::{ClientId, Code, Message, Scope};
+use rialto_protocol::{ClientId, Code, Message, Scope, limits};
 use rialto_session::{Input, Output};
 
 const ADA: &str = "uid:7";
@@ -134,4 +134,58 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     }
     assert_eq!(refusal(&story.asks(1, share(50, ADA, Scope::Eval))), Some(Code::TooBusy));
     assert_eq!(refusal(&story.asks(1, share(51, "uid:100", Scope::Eval))), None, "who is in may be given more");
+}
+
+#[test]
+fn a_credential_is_its_user_with_less_and_is_on_record() {
+    let mut story = Story::begin();
+    let owner = "uid:1";
+    // A channel whose connection came by a credential for `eval`.
+    comes(&mut story, &format!("{owner}/laptop"), Scope::Eval);
+    assert_eq!(refusal(&story.asks(9, attach())), None);
+    let out = story.asks(9, submit(1, "1", None));
+    let by = out.iter().find_map(|o| match o {
+        Output::Record(record, _) => match &record.event {
+            Event::Accepted(accepted) => accepted.by.clone(),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(by.unwrap().principal, format!("{owner}/laptop"));
+    assert_eq!(refusal(&story.asks(9, share(53, ADA, Scope::Eval))), Some(Code::Forbidden), "it is admin's");
+    // Shared with a user is shared with all that it comes by, and taken back from all of them.
+    story.asks(1, share(54, ADA, Scope::Observe));
+    comes(&mut story, &format!("{ADA}/phone"), Scope::Admin);
+    assert_eq!(refusal(&story.asks(9, submit(2, "1", None))), Some(Code::Forbidden));
+    assert_eq!(turned_away(&story.asks(1, unshare(55, ADA))), [9]);
+}
+
+#[test]
+fn who_is_let_in_does_not_fill_the_queue() {
+    let mut story = Story::begin();
+    let owner = "uid:1";
+    story.asks(1, share(50, ADA, Scope::Eval));
+    comes(&mut story, ADA, Scope::Eval);
+    let most = limits::MAX_QUEUE_OF_ONE;
+    let id = |n: usize| {
+        let mut submit = submit(1, "1", None);
+        if let Message::Submit(m) = &mut submit {
+            m.eval.0[..8].copy_from_slice(&(n as u64).to_be_bytes());
+        }
+        submit
+    };
+    // One of them runs.
+    for n in 0..=most {
+        assert_eq!(refusal(&story.asks(9, id(n))), None, "{n}");
+    }
+    let out = story.asks(9, id(most + 1));
+    let Some(error) = out.iter().find_map(|o| if let Output::Reply(9, Message::Error(e)) = o { Some(e) } else { None }) else {
+        panic!("{out:?}")
+    };
+    assert_eq!((error.known(), error.after_ms.is_some(), error.retryable), (Some(Code::QueueFull), true, true));
+    assert!(error.text.contains(ADA), "{error}");
+    assert_eq!(refusal(&story.asks(9, id(7))), None, "what it had said before is answered as ever");
+    assert_eq!(refusal(&story.asks(1, id(most + 2))), None, "and the owner goes on");
+    comes(&mut story, &format!("{owner}/laptop"), Scope::Eval);
+    assert_eq!(refusal(&story.asks(9, id(most + 3))), None, "each has its own");
 }
