@@ -41,3 +41,15 @@ fn a_token_is_shown_once_and_listed_without_its_secret() {
     assert!(!audit.contains(secret.trim_end()) && world.run(&["audit"]).ok().contains("token laptop"));
     world.run(&["--at", "exec:true", "token", "ls"]).complains(64, &["run this there"]);
 }
+
+#[test]
+fn who_asks_for_more_than_they_may_is_on_record() {
+    let world = World::new();
+    world.session("work", "x = 1");
+    let said = world.run_with(&["rpc", "--observe", "work"], "{\"type\":\"submit\",\"re\":1,\"code\":\"x = 2\"}\n");
+    assert!(said.out().contains("forbidden"), "{said}");
+    let noted = lines(&world.run(&["audit", "--json"]).ok());
+    let denied = noted.iter().find(|line| line["what"] == "denied").unwrap_or_else(|| panic!("{noted:?}"));
+    assert_eq!((&denied["session"], &denied["principal"]), (&"work".into(), &format!("uid:{}", nix::unistd::geteuid()).into()));
+    assert!(denied["text"].as_str().unwrap().contains("submit needs more"), "{denied}");
+}

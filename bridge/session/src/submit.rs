@@ -98,8 +98,7 @@ impl Turn<'_> {
         let Some(client) = self.s.audience.clients.get(&conn) else { return Ok(()) };
         let principal = &client.who.principal;
         // Looked at only where there can be so many at all.
-        if s.queue.len() < limits::MAX_QUEUE_OF_ONE || *principal == s.access.owner
-        {
+        if s.queue.len() < limits::MAX_QUEUE_OF_ONE || *principal == s.access.owner {
             return Ok(());
         }
         let theirs = s.queue.iter().filter(|waits| waits.principal == *principal).count();
