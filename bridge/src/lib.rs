@@ -6,6 +6,7 @@ pub mod auth;
 pub mod daemon;
 pub mod home;
 pub mod journal;
+pub mod observe;
 pub mod router;
 pub mod supervisor;
 pub mod tasks;

@@ -3,6 +3,7 @@
 use crate::completions;
 use crate::export::Format;
 use crate::repl::editor::Mode;
+use crate::serve::ws::WsArgs;
 use crate::top::Order;
 use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -45,6 +46,9 @@ pub(crate) struct PlaceArgs {
     /// Where the sessions are: ssh://machine, wss://machine, unix:///path/of/a/daemon.sock, user:NAME for what another user of this machine shares, exec:COMMAND that speaks `rialto stdio`, or a name from `rialto places`. It may name the session: ssh://machine/work?kernel=node. Default: this machine, directly
     #[arg(long, global = true, value_name = "PLACE", env = "RIALTO_AT", add = ArgValueCandidates::new(completions::places))]
     pub(crate) at: Option<String>,
+    /// The authority that a wss:// place's certificate is signed by, in place of the system's
+    #[arg(long, global = true, value_name = "FILE", env = "RIALTO_TLS_CA", value_hint = ValueHint::FilePath, hide = true)]
+    pub(crate) tls_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -769,6 +773,8 @@ pub(crate) struct ServeArgs {
     /// How much one token, key or other user may take: connections=N, sessions=N (that it made and that live), bytes=N (sent in a minute; 64M, 2G). May be said several times
     #[arg(long, value_name = "NAME=N", value_parser = crate::serve::limit)]
     pub(crate) limit: Vec<crate::serve::Limit>,
+    #[command(flatten)]
+    pub(crate) ws: WsArgs,
     /// Write the log to this file instead of stderr: at most a megabyte, and as much in FILE.old
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) log: Option<PathBuf>,

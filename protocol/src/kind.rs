@@ -18,6 +18,7 @@ macro_rules! messages {
         /// A message that is not an event.
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[expect(missing_docs, reason = "each variant carries the struct that documents it")]
+        #[allow(clippy::large_enum_variant, reason = "what is large is a status; they are few, and none is kept in numbers")]
         pub enum Message {
             $($name($body),)*
             /// Eight opaque bytes, to be sent back.

@@ -632,6 +632,37 @@ pub struct Status {
     /// It ends by itself after so long without use. Milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cull_after_ms: Option<u64>,
+    /// What was counted since its supervisor started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tally: Option<Box<Tally>>,
+}
+
+/// What a supervisor counted since it started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Evals that ended, by outcome.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub ended: BTreeMap<String, u64>,
+    /// From an eval's acceptance to its start.
+    #[serde(default)]
+    pub waited: Spread,
+    /// From its start to its end.
+    #[serde(default)]
+    pub ran: Spread,
+    /// Clients that came again.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub again: u64,
+}
+
+/// How long things took.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many took at most 1, 5, 25, 100, 500 ms, 2.5, 10, 60 s and no less than the bound before; the last: longer.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub counts: Vec<u64>,
+    /// All of them together. Microseconds.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub sum_us: u64,
 }
 
 /// Somebody whom a session is shared with.

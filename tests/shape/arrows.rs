@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rialto-bridge", &["rialto-protocol", "rialto-session", "rialto-transports", "rialto-kernels"]),
     ("rialto-client", &["rialto-protocol", "rialto-transports"]),
     ("rialto-terminal", &["rialto-transports"]),
+    ("rialto-http", &["rialto-transports", "rialto-client"]),
     // On top of all: it mounts what the others are.
     (
         "rialto",
@@ -24,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rialto-bridge",
             "rialto-client",
             "rialto-terminal",
+            "rialto-http",
         ],
     ),
 ];

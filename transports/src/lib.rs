@@ -7,6 +7,7 @@
 
 mod authenticate;
 pub mod exec;
+pub mod fallback;
 pub mod http;
 pub mod memory;
 mod programs;
@@ -80,6 +81,14 @@ pub enum Again {
     After(std::time::Duration),
     /// It will not: a person has to do something first.
     Never,
+}
+
+impl Again {
+    /// What was refused, or a file that cannot be read, stays so until a person has done something.
+    fn of(why: &io::Error) -> Self {
+        use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied};
+        if matches!(why.kind(), PermissionDenied | InvalidInput | NotFound) { Self::Never } else { Self::Soon }
+    }
 }
 
 impl DialError {

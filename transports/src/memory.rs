@@ -14,7 +14,7 @@ const BACKLOG: usize = 16;
 #[must_use]
 pub fn pair() -> (MemoryDialer, MemoryListener) {
     let (to, from) = mpsc::channel(BACKLOG);
-    (MemoryDialer { to }, MemoryListener { from })
+    (MemoryDialer { to, peer: peer() }, MemoryListener { from })
 }
 
 /// One connection without a listener: both its ends.
@@ -33,13 +33,23 @@ pub fn peer() -> Peer {
 /// Dials the [`MemoryListener`] it was made with.
 #[derive(Debug, Clone)]
 pub struct MemoryDialer {
-    to: mpsc::Sender<DuplexStream>,
+    to: mpsc::Sender<(DuplexStream, Peer)>,
+    peer: Peer,
+}
+
+impl MemoryDialer {
+    /// The same for somebody else: what a facade dials for a client of its own. Its identity is that client's, and the daemon
+    /// lets it do no more.
+    #[must_use]
+    pub fn of(&self, peer: Peer) -> Self {
+        Self { to: self.to.clone(), peer }
+    }
 }
 
 /// Accepts what its dialler dials.
 #[derive(Debug)]
 pub struct MemoryListener {
-    from: mpsc::Receiver<DuplexStream>,
+    from: mpsc::Receiver<(DuplexStream, Peer)>,
 }
 
 impl Dialer for MemoryDialer {
@@ -48,7 +58,7 @@ impl Dialer for MemoryDialer {
             let (ours, theirs) = tokio::io::duplex(BUFFER);
             let gone =
                 || DialError::new(self.text(), io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens any more"));
-            self.to.send(theirs).await.map_err(|_| gone())?;
+            self.to.send((theirs, self.peer.clone())).await.map_err(|_| gone())?;
             Ok(Box::new(ours) as Stream)
         })
     }
@@ -62,7 +72,7 @@ impl Listener for MemoryListener {
     fn accept(&mut self) -> Boxed<'_, (Stream, Peer)> {
         Box::pin(async {
             match self.from.recv().await {
-                Some(stream) => (Box::new(stream) as Stream, peer()),
+                Some((stream, peer)) => (Box::new(stream) as Stream, peer),
                 // Every dialler is gone, so nobody can come any more; that is no fault, only a long wait.
                 None => std::future::pending().await,
             }

@@ -40,6 +40,7 @@ fn settings() -> Settings {
         routes: Arc::new(Nothing),
         last_word: |_| None,
         limits: Limits::default(),
+        counters: Arc::default(),
     }
 }
 
@@ -52,8 +53,9 @@ struct Bridge {
 }
 
 async fn bridge(settings: Settings) -> Bridge {
+    let counters = Arc::clone(&settings.counters);
     let mut listener = WebListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), settings).await.unwrap();
-    let (port, counters) = (listener.address().unwrap().port(), listener.counters());
+    let port = listener.address().unwrap().port();
     let (to, came) = mpsc::channel(16);
     let mut accepts = JoinSet::new();
     accepts.spawn(async move {

@@ -62,6 +62,7 @@ impl Turn<'_> {
             shares: s.access.list(),
             scope: self.s.audience.clients.get(&conn).map(|c| c.scope),
             cull_after_ms: created.cull_after_ms,
+            tally: None,
         };
         self.reply(conn, Message::Status(status));
     }

@@ -3,6 +3,7 @@
 //! This module will never know a frame's body: what a message needs is in its number.
 
 pub mod audit;
+pub mod certificates;
 mod failures;
 pub mod glob;
 pub mod keys;

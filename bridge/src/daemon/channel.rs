@@ -12,6 +12,7 @@ use rialto_protocol::{Code, ErrorReply, Message, limits};
 use rialto_transports::Stream;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -222,6 +223,7 @@ impl Channel {
                 kind = next.0;
                 frame.append(next.1);
             }
+            self.daemon.counters.down.fetch_add(frame.bytes.len() as u64, Ordering::Relaxed);
             if self.lanes.write(kind, &frame.bytes).await.is_err() {
                 return End::NoClient;
             }

@@ -7,6 +7,7 @@ use super::lanes::{Lanes, Room};
 use super::quota::{self, Quotas, Share};
 use crate::auth::audit::What;
 use crate::auth::{self, Identity, Refused};
+use crate::observe::Counters;
 use crate::router::{self, frames};
 use crate::tasks::{Stopping, TaskKind, Tasks};
 use rialto_protocol::assemble::Assembler;
@@ -17,6 +18,7 @@ use rialto_transports::{Peer, Stream, refused};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, BufReader, ReadHalf};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -75,6 +77,7 @@ pub(super) async fn serve(
     seat: Option<OwnedSemaphorePermit>,
     mut stopping: Stopping,
 ) {
+    let _counted = Counting::begin(&daemon.counters);
     let (from, to) = tokio::io::split(stream);
     let mut reader = BufReader::with_capacity(READ, from);
     let lanes = Arc::new(Lanes::new(to));
@@ -138,6 +141,23 @@ async fn expelled(daemon: &Daemon, who: &Result<Identity, Refused>) -> Refused {
 /// A last word, which fits the smallest of frames.
 fn told(message: &Message) -> Vec<u8> {
     encoded(0, message, limits::FLOOR_MAX_FRAME)
+}
+
+/// Counts a connection as open for as long as it lives.
+struct Counting(Arc<Counters>);
+
+impl Counting {
+    fn begin(counters: &Arc<Counters>) -> Self {
+        counters.accepted.fetch_add(1, Ordering::Relaxed);
+        counters.connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counters))
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// One message as frames.
@@ -297,6 +317,7 @@ impl Connection<'_> {
         }
         let room = self.room.take(header.len).await?;
         let frame = Frame::read(header, reader, room).await?;
+        self.daemon.counters.up.fetch_add(header.frame_len() as u64, Ordering::Relaxed);
         if let Some(to) = self.channels.get(&channel) {
             // An error: its task has ended and the client was told, or is being told.
             let _ = to.send(frame).await;

@@ -27,11 +27,13 @@ pub use quota::{Each, Quotas};
 use crate::auth::audit::{Line, What};
 use crate::auth::{Audit, Authenticator, Identity, SameUser};
 use crate::home::Home;
+use crate::observe::Counters;
 use crate::router::Spawn;
 use crate::tasks::{Stopping, TaskKind, Tasks};
 use rialto_protocol::{Code, ErrorReply, Message, codec, limits};
 use rialto_transports::{Listener, Peer, Stream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
@@ -67,6 +69,7 @@ pub struct Daemon {
     quotas: Arc<Quotas>,
     limits: Limits,
     seats: Arc<Semaphore>,
+    counters: Arc<Counters>,
 }
 
 impl std::fmt::Debug for Daemon {
@@ -88,13 +91,19 @@ impl Daemon {
         let seats = Arc::new(Semaphore::new(limits.connections));
         let audit = Audit::of(&home);
         let quotas = Arc::new(Quotas::new(limits.each.clone()));
-        Self { home, spawn, authenticator, audit, quotas, limits, seats }
+        Self { home, spawn, authenticator, audit, quotas, limits, seats, counters: Arc::default() }
     }
 
     /// For the record. Of our own user by a Unix socket, which may do everything, there is nothing to record here.
     fn note(&self, what: What, who: Option<&Identity>, peer: &Peer, text: String) {
         let line = Line::new(what, text).from(peer.to_string());
         self.audit.note(who.map_or_else(|| line.clone(), |who| line.clone().by(who)));
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Serves every listener until `shutdown`; then says `goaway` to all clients and ends. What runs in sessions runs on.
@@ -136,6 +145,7 @@ async fn accept(daemon: Arc<Daemon>, mut listener: Box<dyn Listener>, mut stoppi
                 connections.spawn(TaskKind::Connection, serving);
             }
             Err(_) => {
+                daemon.counters.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%peer, most = daemon.limits.connections, "too many connections");
                 turn_away(stream, &daemon.limits).await;
             }

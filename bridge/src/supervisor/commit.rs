@@ -104,7 +104,10 @@ impl Driver {
                     self.since_trim += body.len();
                     match &record.event {
                         Event::Output(_) | Event::Display(_) => self.printed += body.len() as u64,
-                        event => self.spans.note(event),
+                        event => {
+                            self.spans.note(event);
+                            self.tally.note(event, record.at.mono_us);
+                        }
                     }
                     let own = conn.and_then(|conn| shorter(&record).map(|own| (conn, own)));
                     self.tail.push(Entry { seq: record.seq, kind: kind::event_kind(&record.event), body, own });

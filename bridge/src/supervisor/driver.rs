@@ -9,6 +9,7 @@ use super::connection::{Connection, Door};
 use super::deliver::Sending;
 use super::spans::Spans;
 use super::tail::Tail;
+use super::tally::Counted;
 use super::values::Incoming;
 use super::{Ending, Fatal};
 use crate::auth::audit::{Line, What};
@@ -96,6 +97,8 @@ pub(crate) struct Driver {
     pub(super) accept_failed: bool,
     /// What goes on, for whoever collects it.
     pub(super) spans: Spans,
+    /// What is counted for whoever watches many sessions.
+    pub(super) tally: Counted,
     /// Bytes of output recorded since we started.
     pub(super) printed: u64,
     /// Bytes recorded since retention last looked,
@@ -242,7 +245,8 @@ impl Driver {
         match message {
             Message::Status(status) => {
                 let (pid, printed) = (std::process::id(), self.printed);
-                let status = rialto_protocol::message::Status { pid, printed, ..status.clone() };
+                let status =
+                    rialto_protocol::message::Status { pid, printed, tally: Some(Box::new(self.tally.told())), ..status.clone() };
                 connection.say(channel, &Message::Status(status));
             }
             // A value that is half sent is sent to its end, or its chunks would never be closed; but it no longer moves the cursor.

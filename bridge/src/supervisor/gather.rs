@@ -154,6 +154,7 @@ impl Driver {
                                 self.members.insert(conn, (*slot, channel));
                                 let (principal, _) = connection.who.clone().unwrap_or_default();
                                 let label = greet.label.chars().take(limits::MAX_LABEL).collect();
+                                self.tally.came(greet.client);
                                 let who = Who { principal, client: Some(greet.client), label };
                                 self.inputs.push_back(Input::Joined { conn, who, scope });
                                 if let Some(greeted) = self.session.greeted(super::APP) {

@@ -13,6 +13,7 @@ mod outbox;
 mod spans;
 mod start;
 mod tail;
+mod tally;
 mod tidy;
 mod values;
 

@@ -96,6 +96,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         assembling: 0,
         accept_failed: false,
         spans: super::spans::Spans::new(spec.id.clone()),
+        tally: super::tally::Counted::default(),
         printed: 0,
         since_trim: 0,
         rows_since_trim: 0,

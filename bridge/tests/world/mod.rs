@@ -164,6 +164,7 @@ impl Fake {
             shares: Vec::new(),
             scope: None,
             cull_after_ms: None,
+            tally: None,
         }
     }
 }

@@ -1,8 +1,5 @@
 //! Places with names: `~/.config/rialto/places.toml`, written by hand or by `rialto places`.
 
-// Until there is a dialer that shows a token.
-#![allow(dead_code)]
-
 use crate::exit::{self, Failure};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -21,6 +18,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("token-file", "a file with the token; nobody else may read it"),
     ("token-env", "the environment variable that holds the token"),
     ("token-command", "a command that prints the token"),
+    ("pin", "wss: the SHA-256 of that machine's certificate, believed whoever signed it"),
     ("ca", "wss: a file with the certificate authority of that machine"),
     ("cert", "wss: a file with our certificate"),
     ("key", "wss: a file with its key"),
@@ -36,6 +34,12 @@ impl Kept {
     /// One of [`KEYS`].
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Says it for this once, whatever is kept.
+    pub(crate) fn set(&mut self, key: &str, value: String) {
+        self.entries.retain(|(name, _)| name != key);
+        self.entries.push((key.to_owned(), value));
     }
 
     /// A path that may begin with `~/`.

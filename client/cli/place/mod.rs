@@ -5,10 +5,12 @@
 //! | what does a URL say? | `url.rs` |
 //! | what is kept of places with names? | `kept.rs` |
 //! | who is asked? | `person.rs` |
+//! | how is a WebSocket reached? | `web.rs` |
 
 pub(crate) mod kept;
 mod person;
 pub(crate) mod url;
+mod web;
 
 use crate::args::PlaceArgs;
 use crate::exit::Failure;
@@ -21,8 +23,11 @@ use rialto_client::protocol::message::{Listing, Open, Plain};
 use rialto_client::protocol::{ErrorReply, Message};
 use rialto_client::{Connect, Dialer, Link, Linking, Options, Session, Start, Through};
 use rialto_transports::exec::ExecDialer;
+use rialto_transports::fallback::FallbackDialer;
+use rialto_transports::http::HttpDialer;
 use rialto_transports::ssh::{Person, SshDialer, Target};
 use rialto_transports::unix::UnixDialer;
+use rialto_transports::websocket::WebSocketDialer;
 use rialto_transports::{Again, Boxed, DialError, Stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,7 +66,6 @@ pub(crate) struct Known {
     /// As it was said.
     pub(crate) at: String,
     pub(crate) url: Url,
-    #[allow(dead_code)]
     pub(crate) kept: Kept,
 }
 
@@ -91,10 +95,11 @@ impl Known {
             }
             Way::Exec(command) => Arc::new(ExecDialer::shell(command)),
             Way::Ssh(machine) => Arc::new(self.ssh(machine)),
-            // The secret is `kept::token(&self.kept)`, asked for at each dial.
             Way::WebSocket { tls, machine, path } => {
-                let scheme = if *tls { "wss" } else { "ws" };
-                return Err(Failure::usage(format!("{scheme}://{}{path} cannot be reached yet", machine.text())));
+                let address = web::address(self, *tls, machine, path)?;
+                let ways: Vec<Arc<dyn Dialer>> =
+                    vec![Arc::new(WebSocketDialer::new(address.clone())), Arc::new(HttpDialer::new(address))];
+                Arc::new(FallbackDialer::new(ways, Arc::new(|why| crate::paint::talk(why))))
             }
         })
     }
@@ -116,7 +121,12 @@ impl Known {
 impl Place {
     /// The place that the command line names.
     pub(crate) fn of(args: &PlaceArgs) -> Result<Self, Failure> {
-        args.at.as_deref().map_or_else(Self::here, |at| Self::at_known(&Known::of(at)?))
+        let Some(at) = args.at.as_deref() else { return Self::here() };
+        let mut known = Known::of(at)?;
+        if let Some(ca) = &args.tls_ca {
+            known.kept.set("ca", ca.display().to_string());
+        }
+        Self::at_known(&known)
     }
 
     pub(crate) fn at_known(known: &Known) -> Result<Self, Failure> {

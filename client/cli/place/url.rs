@@ -82,10 +82,13 @@ impl Url {
         }
         for (scheme, tls) in [("wss://", true), ("ws://", false)] {
             let Some(rest) = text.strip_prefix(scheme) else { continue };
+            // What is behind a # says which certificate to believe, and stays behind the path.
+            let (rest, fragment) = rest.find('#').map_or((rest, ""), |at| rest.split_at(at));
             let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
             let (machine, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
             let (said, others) = Said::read(query, text)?;
             let path = if others.is_empty() { path.to_owned() } else { format!("{path}?{}", others.join("&")) };
+            let path = path + fragment;
             let way = Way::WebSocket { tls, machine: Machine::parse(machine, text)?, path };
             return Ok(Self { way, session: said.session, kernel: said.kernel });
         }
@@ -142,6 +145,7 @@ impl Machine {
     }
 
     /// As a URL has it.
+    #[cfg(test)]
     pub(crate) fn text(&self) -> String {
         let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -178,6 +182,10 @@ mod tests {
         assert_eq!((tls, machine.host.as_str(), path.as_str(), session.as_deref()), (true, "m", "/r/ws?x=1&y=2", Some("work")));
         let Url { way: Way::WebSocket { tls: false, path, .. }, .. } = url("ws://127.0.0.1:80") else { panic!() };
         assert_eq!(path, "");
+        let Url { way: Way::WebSocket { machine, path, .. }, session, .. } = url("wss://m:1?session=work#sha256=ab") else {
+            panic!()
+        };
+        assert_eq!((machine.host.as_str(), path.as_str(), session.as_deref()), ("m", "#sha256=ab", Some("work")));
     }
 
     #[test]

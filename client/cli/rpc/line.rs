@@ -3,8 +3,7 @@
 use super::CHANNEL;
 use super::track::Track;
 use rialto_client::protocol::limits::MAX_CODE;
-use rialto_client::protocol::{Code, ErrorReply, Message, codec};
-use serde_json::{Map, Value};
+use rialto_client::protocol::{Code, ErrorReply, Message};
 
 /// The longest code there may be, every byte of it escaped (`\u0000`), and what is around it. Bytes.
 const MAX_LINE: usize = 6 * MAX_CODE + 64 * 1024;
@@ -82,38 +81,10 @@ pub(super) fn request(line: &[u8], track: &mut Track) -> Result<Option<Request>,
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let no = |re: u32, why: String| ErrorReply::new(re, Code::BadMessage, why);
-    let value: Value = serde_json::from_slice(line).map_err(|why| no(0, format!("the line is no JSON: {why}")))?;
-    let Value::Object(mut map) = value else { return Err(no(0, "an object with a \"type\" is wanted".to_owned())) };
-    let re = map.get("re").and_then(Value::as_u64).and_then(|re| u32::try_from(re).ok()).unwrap_or(0);
-    let kind = map.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if matches!(kind.as_str(), "hello" | "open" | "greet" | "close") {
-        let text = format!("{kind} is said by `rialto rpc` itself; end stdin to close the connection");
-        return Err(ErrorReply::new(re, Code::WrongState, text));
-    }
-    complete(&kind, &mut map, track)?;
-    let message = codec::from_json(Value::Object(map)).map_err(|why| no(re, why))?;
+    let message = rialto_client::json::request(line, &mut || track.number())?;
     track.asked(&message)?;
     let channel = if matches!(message, Message::Ping(_) | Message::List(_)) { 0 } else { CHANNEL };
     Ok(Some(Request { message, channel }))
-}
-
-/// Makes the numbers and ids that are left out.
-fn complete(kind: &str, map: &mut Map<String, Value>, track: &mut Track) -> Result<(), ErrorReply> {
-    if matches!(kind, "credit" | "ping" | "pong") {
-        return Ok(());
-    }
-    let missing = |map: &Map<String, Value>, key: &str| map.get(key).is_none_or(Value::is_null);
-    if missing(map, "re") || map.get("re").and_then(Value::as_u64) == Some(0) {
-        map.insert("re".to_owned(), track.number().into());
-    }
-    if kind == "submit" && missing(map, "eval") {
-        map.insert("eval".to_owned(), rialto_client::eval_id()?.to_string().into());
-    }
-    if matches!(kind, "interrupt" | "input" | "restart" | "kill" | "redact" | "share" | "unshare") && missing(map, "id") {
-        map.insert("id".to_owned(), rialto_client::request_id()?.to_string().into());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

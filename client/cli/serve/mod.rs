@@ -2,6 +2,7 @@
 
 mod ssh;
 mod users;
+pub(crate) mod ws;
 
 use crate::args::ServeArgs;
 use crate::exit::{self, Failure};
@@ -39,6 +40,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
     if let Some(text) = &args.ssh {
         all.push(ssh::doors(args, text, &home, &spawn).await?);
     }
+    all.extend(ws::doors(&args.ws, limits(args), &home, &spawn).await?);
     // Last, since it says that we serve: who cannot open all that was asked for opens nothing.
     all.push(own(args, &home, &spawn)?);
     let mut tasks = Tasks::new();

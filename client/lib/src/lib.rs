@@ -16,6 +16,7 @@
 //! | when does it reconnect, and when does it give up? | `reconnect.rs` |
 //! | how does it notice a dead link? | `keepalive.rs` |
 //! | what outlives the program? | `keep.rs`, `options.rs` |
+//! | what does a request in JSON leave out? | `json.rs` |
 //!
 //! This crate will never know a terminal, a home directory, an environment variable, or where a session lives: that is its
 //! [`Connect`]or's business.
@@ -27,6 +28,7 @@ mod eval;
 mod ids;
 mod inbox;
 mod incoming;
+pub mod json;
 mod keep;
 mod keepalive;
 mod lanes;

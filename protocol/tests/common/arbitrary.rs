@@ -96,6 +96,12 @@ impl Arb for Bytes {
         if bool::arb(d) { Self((0..d.byte() % 40).map(|_| d.byte()).collect()) } else { Self(String::arb(d).into_bytes()) }
     }
 }
+impl<T: Arb> Arb for Box<T> {
+    fn arb(d: &mut Dice<'_>) -> Self {
+        Self::new(T::arb(d))
+    }
+}
+
 impl<T: Arb> Arb for Option<T> {
     fn arb(d: &mut Dice<'_>) -> Self {
         bool::arb(d).then(|| T::arb(d))
@@ -176,7 +182,9 @@ structs! {
     Inspected { re data }
     CompletenessReply { re completeness }
     Status { printed re session name state kernel info epoch head life running running_eval running_ms queued evals clients owner created_ms
-        cwd stalled pid shares scope cull_after_ms }
+        cwd stalled pid shares scope cull_after_ms tally }
+    Tally { ended waited ran again }
+    Spread { counts sum_us }
     Sharing { with scope }
     Listing { re sessions }
     Listed { session name kernel state created_ms cwd status bytes owner scope memory }

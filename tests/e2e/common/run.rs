@@ -107,6 +107,11 @@ impl Running {
         self.out.text()
     }
 
+    /// What it has said so far.
+    pub(crate) fn err_text(&self) -> String {
+        self.err.text()
+    }
+
     #[track_caller]
     pub(crate) fn wait_for_out(&self, text: &str) {
         let instead = || format!("{}\n--- stdout\n{}\n--- stderr\n{}", self.what, self.out.text(), self.err.text());

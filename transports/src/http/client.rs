@@ -41,7 +41,7 @@ pub(crate) async fn upgrading(
 
 /// Drives a connection while something is waited for that comes by it: nobody else would.
 pub(crate) async fn with<T>(
-    connection: &mut Pin<Box<impl Future<Output = hyper::Result<()>>>>,
+    connection: &mut Pin<Box<impl Future<Output = hyper::Result<()>> + ?Sized>>,
     over: &mut bool,
     wanted: impl Future<Output = T>,
 ) -> T {

@@ -2,6 +2,7 @@
 
 use super::guard::{self, Denied, Names};
 use super::routes::{Body, Routes, Visitor, text};
+use super::stream::{self, Streams};
 use crate::tcp::Port;
 use crate::websocket::{self, LastWord, Upgrade};
 use crate::{Authenticator, Boxed, How, Identity, Listener, Peer, Stream};
@@ -21,13 +22,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 /// Accepted and not yet taken by the daemon.
 const BACKLOG: usize = 16;
+/// For what is being answered when the listener ends.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// A request's head. Bytes. (The parser's own buffer, and so all that somebody unproved can fill.)
 const HEAD: usize = 16 * 1024;
 /// Lines of it.
@@ -64,6 +67,8 @@ pub struct Settings {
     pub last_word: LastWord,
     /// Ceilings.
     pub limits: Limits,
+    /// Where it is counted what happens.
+    pub counters: Arc<Counters>,
 }
 
 /// What was counted at the door.
@@ -77,7 +82,7 @@ pub struct Counters {
     pub dropped: AtomicU64,
 }
 
-/// A port. What runs for its connections ends with it, but for what the daemon has taken.
+/// A port. What runs for its connections ends with it or a moment later, but for what the daemon has taken.
 pub struct WebListener {
     socket: Port,
     shared: Arc<Shared>,
@@ -92,7 +97,16 @@ struct Shared {
     settings: Settings,
     ready: mpsc::Sender<(Stream, Peer)>,
     proved: AtomicUsize,
-    counters: Arc<Counters>,
+    streams: Arc<Streams>,
+    over: watch::Sender<bool>,
+}
+
+impl Drop for WebListener {
+    /// What is being answered has a moment to say goodbye in: whoever it is a facade of says so by itself.
+    fn drop(&mut self) {
+        self.shared.over.send_replace(true);
+        self.connections.detach_all();
+    }
 }
 
 impl std::fmt::Debug for WebListener {
@@ -111,7 +125,8 @@ impl WebListener {
         let scheme = if settings.tls.is_some() { "wss" } else { "ws" };
         let text = format!("{scheme}://{}", socket.local_addr()?);
         let (to, ready) = mpsc::channel(BACKLOG);
-        let shared = Shared { settings, ready: to, proved: AtomicUsize::new(0), counters: Arc::default() };
+        let shared =
+            Shared { settings, ready: to, proved: AtomicUsize::new(0), streams: Arc::default(), over: watch::channel(false).0 };
         let (connections, unproved) = (JoinSet::new(), VecDeque::new());
         Ok(Self { socket, shared: Arc::new(shared), ready, connections, unproved, text })
     }
@@ -124,14 +139,8 @@ impl WebListener {
         self.socket.local_addr()
     }
 
-    /// What is counted here.
-    #[must_use]
-    pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.shared.counters)
-    }
-
     fn begin(&mut self, stream: TcpStream, from: SocketAddr) {
-        let counters = &self.shared.counters;
+        let counters = &self.shared.settings.counters;
         counters.accepted.fetch_add(1, Ordering::Relaxed);
         self.unproved.retain(|(proved, task)| !proved.load(Ordering::Relaxed) && !task.is_finished());
         if self.unproved.len() >= self.shared.settings.limits.unproved
@@ -179,9 +188,16 @@ type Upgraded = Mutex<Option<Upgrade>>;
 impl Visit {
     async fn serve(mut self, stream: TcpStream) {
         let from = self.from;
-        if let Err(why) = self.converse(stream).await {
-            // Anybody can send nonsense to a port; it is no news.
-            tracing::debug!(%from, %why, "a connection of the port ended");
+        let mut over = self.shared.over.subscribe();
+        tokio::select! {
+            ended = self.converse(stream) => if let Err(why) = ended {
+                // Anybody can send nonsense to a port; it is no news.
+                tracing::debug!(%from, %why, "a connection of the port ended");
+            },
+            () = async {
+                let _ = over.wait_for(|over| *over).await;
+                tokio::time::sleep(GOODBYE).await;
+            } => {}
         }
         if self.proved.load(Ordering::Relaxed) {
             self.shared.proved.fetch_sub(1, Ordering::Relaxed);
@@ -224,7 +240,7 @@ impl Visit {
         let mut response = match self.shared.settings.names.check(request.headers()) {
             Err(Denied(status, why)) => {
                 tracing::info!(from = %self.from, %asked, %why, "refused");
-                self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+                self.shared.settings.counters.refused.fetch_add(1, Ordering::Relaxed);
                 return text(status, &why);
             }
             Ok(()) if request.method() == Method::OPTIONS => preflight(),
@@ -237,7 +253,7 @@ impl Visit {
         }
         if response.status() == StatusCode::UNAUTHORIZED {
             tracing::info!(from = %self.from, %asked, "refused: unproved");
-            self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+            self.shared.settings.counters.refused.fetch_add(1, Ordering::Relaxed);
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rialto\""));
         }
         response
@@ -255,6 +271,18 @@ impl Visit {
                 return text(StatusCode::SERVICE_UNAVAILABLE, &text_);
             }
             self.proved.store(true, Ordering::Relaxed);
+        }
+        if request.uri().path().starts_with(stream::PATH) {
+            let who = match &who {
+                Ok(who) => who,
+                Err(why) => return text(StatusCode::UNAUTHORIZED, &why.0),
+            };
+            let peer = self.peer(How::Http, Some(who.clone()));
+            let (response, begun) = self.shared.streams.answer(request, peer, who).await;
+            if let Some(begun) = begun {
+                let _ = self.shared.ready.send((begun.stream, begun.peer)).await;
+            }
+            return response;
         }
         if request.uri().path() != websocket::PATH {
             let (identity, refused) = who.map_or_else(|why| (None, Some(why)), |who| (Some(who), None));

@@ -10,13 +10,16 @@
 
 mod address;
 pub(crate) mod client;
+mod dialer;
 mod guard;
 mod listener;
 mod routes;
+mod stream;
 pub mod tls;
 
 pub use address::{Address, Token};
 pub(crate) use client::empty;
+pub use dialer::HttpDialer;
 pub(crate) use guard::subprotocols;
 pub use guard::{Names, TOKEN_ENTRY};
 pub use listener::{Counters, Limits, Settings, WebListener};

@@ -41,7 +41,7 @@ pub trait Routes: Send + Sync {
     fn speaks(&self, subprotocol: &str) -> bool;
 
     /// Speaks with a WebSocket of a subprotocol of its own, whose client has proved itself, until its end. What is returned is
-    /// dropped when the listener ends.
+    /// dropped a moment after the listener ends.
     fn converse(&self, socket: crate::websocket::Socket, uri: Uri, peer: Peer) -> Boxed<'static, ()>;
 }
 

@@ -62,10 +62,8 @@ impl Dialer for WebSocketDialer {
             let connected = tokio::time::timeout(PATIENCE, self.connect()).await;
             let slow = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {PATIENCE:?}"));
             connected.unwrap_or_else(|_| Err(slow())).map_err(|why| {
-                // What was refused, or a file that cannot be read: a person has to do something first.
-                let stays =
-                    matches!(why.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::NotFound);
-                DialError::new(self.text(), why).again(if stays { Again::Never } else { Again::Soon })
+                let again = Again::of(&why);
+                DialError::new(self.text(), why).again(again)
             })
         })
     }

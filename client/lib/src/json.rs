@@ -1,0 +1,41 @@
+//! A request in JSON, as scripts and browsers write it: what it leaves out and must be there is made.
+
+use crate::ids;
+use rialto_protocol::{Code, ErrorReply, Message, codec};
+use serde_json::{Map, Value};
+
+/// Reads a request. `number` makes the numbers that requests are answered by.
+///
+/// # Errors
+/// `bad_message`, with its number where it has one.
+pub fn request(text: &[u8], number: &mut dyn FnMut() -> u32) -> Result<Message, ErrorReply> {
+    let no = |re: u32, why: String| ErrorReply::new(re, Code::BadMessage, why);
+    let value: Value = serde_json::from_slice(text).map_err(|why| no(0, format!("the line is no JSON: {why}")))?;
+    let Value::Object(mut map) = value else { return Err(no(0, "an object with a \"type\" is wanted".to_owned())) };
+    let re = map.get("re").and_then(Value::as_u64).and_then(|re| u32::try_from(re).ok()).unwrap_or(0);
+    let kind = map.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if matches!(kind.as_str(), "hello" | "open" | "greet" | "close") {
+        let text = format!("{kind} is said for you; end the connection to close it");
+        return Err(ErrorReply::new(re, Code::WrongState, text));
+    }
+    complete(&kind, &mut map, number)?;
+    codec::from_json(Value::Object(map)).map_err(|why| no(re, why))
+}
+
+/// Makes the numbers and ids that are left out.
+fn complete(kind: &str, map: &mut Map<String, Value>, number: &mut dyn FnMut() -> u32) -> Result<(), ErrorReply> {
+    if matches!(kind, "credit" | "ping" | "pong") {
+        return Ok(());
+    }
+    let missing = |map: &Map<String, Value>, key: &str| map.get(key).is_none_or(Value::is_null);
+    if missing(map, "re") || map.get("re").and_then(Value::as_u64) == Some(0) {
+        map.insert("re".to_owned(), number().into());
+    }
+    if kind == "submit" && missing(map, "eval") {
+        map.insert("eval".to_owned(), ids::eval_id()?.to_string().into());
+    }
+    if matches!(kind, "interrupt" | "input" | "restart" | "kill" | "redact" | "share" | "unshare") && missing(map, "id") {
+        map.insert("id".to_owned(), ids::request_id()?.to_string().into());
+    }
+    Ok(())
+}

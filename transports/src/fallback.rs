@@ -1,0 +1,160 @@
+//! Several ways to one bridge, in order: the first that leads there is gone, and one that keeps breaking is left for the next.
+
+use crate::{Again, Boxed, DialError, Dialer, Stream};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A connection that lived this long was none that the network breaks.
+const GOOD: Duration = Duration::from_secs(30);
+/// So many in a row that did not, and another way is gone first,
+const SHORT: u32 = 2;
+/// for so long: networks are left, too.
+const PREFERRED: Duration = Duration::from_secs(300);
+
+/// Is told, in a sentence, when another way is taken than the first.
+pub type Told = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Dials the ways in order.
+pub struct FallbackDialer {
+    ways: Vec<Arc<dyn Dialer>>,
+    told: Told,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What became of the ways so far.
+#[derive(Default)]
+struct Known {
+    /// Short lives in a row, of the way that is gone first.
+    short: u32,
+    /// Which way is gone first instead of the first, and until when.
+    first: Option<(usize, Instant)>,
+    /// What was said last: once is enough.
+    said: String,
+}
+
+impl std::fmt::Debug for FallbackDialer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("FallbackDialer").field(&self.text()).finish()
+    }
+}
+
+impl FallbackDialer {
+    /// Dials these, the best one first.
+    #[must_use]
+    pub fn new(ways: Vec<Arc<dyn Dialer>>, told: Told) -> Self {
+        Self { ways, told, known: Arc::default() }
+    }
+
+    /// Says it, unless it was said last.
+    fn say(&self, sentence: String) {
+        let mut known = lock(&self.known);
+        if known.said != sentence {
+            known.said.clone_from(&sentence);
+            drop(known);
+            (self.told)(&sentence);
+        }
+    }
+
+    async fn connect(&self) -> Result<Stream, DialError> {
+        let first = {
+            let mut known = lock(&self.known);
+            known.first = known.first.filter(|(_, until)| Instant::now() < *until);
+            known.first.map_or(0, |(first, _)| first)
+        };
+        let (mut failed, mut again): (Vec<String>, Option<Again>) = (Vec::new(), None);
+        for at in (first..self.ways.len()).chain(0..first) {
+            let Some(way) = self.ways.get(at) else { continue };
+            match way.dial().await {
+                Ok(stream) => {
+                    if at != 0 {
+                        let why = if failed.is_empty() { "what was better keeps breaking".to_owned() } else { failed.join("; ") };
+                        self.say(format!("{why}; going by {}", way.text()));
+                    }
+                    let known = Arc::clone(&self.known);
+                    let next = (at + 1) % self.ways.len().max(1);
+                    return Ok(Box::new(Watched { stream, known, began: Instant::now(), at, next, read: false }));
+                }
+                Err(why) => {
+                    // One way that may lead there later is enough to try again for.
+                    again = Some(match (again, why.again) {
+                        (None | Some(Again::Never), new) => new,
+                        (Some(old), _) => old,
+                    });
+                    failed.push(format!("{}: {}", why.to, why.why));
+                }
+            }
+        }
+        let why = io::Error::new(io::ErrorKind::NotConnected, failed.join("; "));
+        Err(DialError::new(self.text(), why).again(again.unwrap_or(Again::Never)))
+    }
+}
+
+impl Dialer for FallbackDialer {
+    fn dial(&self) -> Boxed<'_, Result<Stream, DialError>> {
+        Box::pin(self.connect())
+    }
+
+    fn text(&self) -> String {
+        self.ways.first().map_or_else(|| "nowhere".to_owned(), |way| way.text())
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection, watched for how long it lives.
+struct Watched {
+    stream: Stream,
+    known: Arc<Mutex<Known>>,
+    began: Instant,
+    at: usize,
+    next: usize,
+    read: bool,
+}
+
+impl Drop for Watched {
+    /// One that never carried anything is broken; of those that did, several short lives in a row are.
+    fn drop(&mut self) {
+        let mut known = lock(&self.known);
+        if known.first.map_or(0, |(first, _)| first) != self.at {
+            return;
+        }
+        known.short = match (self.read, self.began.elapsed() < GOOD) {
+            (false, _) => SHORT,
+            (true, true) => known.short + 1,
+            (true, false) => 0,
+        };
+        if known.short >= SHORT && self.next != self.at {
+            known.short = 0;
+            known.first = Some((self.next, Instant::now() + PREFERRED));
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        self.read |= into.filled().len() > before;
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
