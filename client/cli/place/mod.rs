@@ -99,7 +99,7 @@ impl Known {
                 let address = web::address(self, *tls, machine, path)?;
                 let ways: Vec<Arc<dyn Dialer>> =
                     vec![Arc::new(WebSocketDialer::new(address.clone())), Arc::new(HttpDialer::new(address))];
-                Arc::new(FallbackDialer::new(ways, Arc::new(|why| crate::paint::talk(why))))
+                Arc::new(FallbackDialer::new(ways, Arc::new(crate::paint::talk)))
             }
         })
     }
