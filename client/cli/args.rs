@@ -96,7 +96,7 @@ pub(crate) enum Command {
     /// Give names to places, and find out whether they can be reached
     Places(PlacesArgs),
     /// List the kernels that can be run here
-    Kernels(KernelsArgs),
+    Kernels(crate::kernels::KernelsArgs),
     /// Check this machine: folders, interpreters, what a logout would end
     Doctor,
     /// Speak the protocol as JSON lines on stdin and stdout
@@ -128,8 +128,8 @@ pub(crate) struct ReplArgs {
     /// Make a new session, even where one of that name or project is there
     #[arg(long)]
     pub(crate) new: bool,
-    /// The Python interpreter of a new session
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    /// The interpreter of a new session
+    #[arg(long, visible_aliases = ["program", "node"], value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub(crate) python: Option<PathBuf>,
     /// Keys as in emacs or vi. Default: what ~/.inputrc says
     #[arg(long, value_name = "KEYS", env = "RIALTO_EDIT_MODE")]
@@ -382,8 +382,8 @@ pub(crate) struct ExecArgs {
     /// Delete the session's journal when it ends
     #[arg(long, conflicts_with_all = ["session", "detach"])]
     pub(crate) rm: bool,
-    /// The Python interpreter of a new session
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    /// The interpreter of a new session
+    #[arg(long, visible_aliases = ["program", "node"], value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub(crate) python: Option<PathBuf>,
     /// Arguments for the code (sys.argv)
     #[arg(last = true, value_name = "ARGS")]
@@ -551,7 +551,7 @@ pub(crate) struct ReplayArgs {
     #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) kernel: Option<String>,
     /// Another Python interpreter
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    #[arg(long, visible_aliases = ["program", "node"], value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub(crate) python: Option<PathBuf>,
     /// Another folder
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
@@ -582,7 +582,7 @@ pub(crate) struct ForkArgs {
     #[arg(long, value_name = "EVAL")]
     pub(crate) until: Option<String>,
     /// Another Python interpreter
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    #[arg(long, visible_aliases = ["program", "node"], value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub(crate) python: Option<PathBuf>,
     /// Another folder
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
@@ -717,13 +717,6 @@ pub(crate) struct GcArgs {
     /// Delete the oldest ended sessions until all together take at most so many MiB
     #[arg(long, value_name = "MIB", default_value_t = 2048)]
     pub(crate) total: u64,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct KernelsArgs {
-    /// Print JSON lines
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -165,6 +165,15 @@ fn named_eval(text: &str) -> EvalId {
     })
 }
 
+/// The kernel that files of this name are for.
+fn by_extension(file: &str) -> Option<&'static str> {
+    match std::path::Path::new(file).extension()?.to_str()? {
+        "js" | "mjs" | "cjs" => Some("node"),
+        "sh" | "bash" => Some("bash"),
+        _ => None,
+    }
+}
+
 /// Where it runs: in the session that is named, or in one of its own whose id follows from the eval's, so that a retry meets
 /// the same session.
 fn open(args: &ExecArgs, place: &Place, eval: EvalId) -> Result<Open, Failure> {
@@ -175,7 +184,8 @@ fn open(args: &ExecArgs, place: &Place, eval: EvalId) -> Result<Open, Failure> {
         }
         kernel
     };
-    let kernel = args.kernel.as_deref().unwrap_or_else(fallback);
+    let by_name = || args.file.as_deref().and_then(by_extension);
+    let kernel = args.kernel.as_deref().or_else(by_name).unwrap_or_else(fallback);
     let mut create = target::create(kernel, args.python.as_deref(), &args.life)?;
     if let Some(session) = &args.session {
         if args.kernel.is_some() {

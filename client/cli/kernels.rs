@@ -1,18 +1,40 @@
 //! `rialto kernels`: what can be run here, and what would run it.
 
-use crate::args::KernelsArgs;
+use crate::args::PlaceArgs;
+use crate::completions;
 use crate::exit::Failure;
-use crate::{ls, paint};
+use crate::{check, ls, paint};
+use clap_complete::engine::ArgValueCandidates;
 use rialto_kernels::KernelSpec;
 use serde_json::json;
 use std::io::Write;
 
-pub(crate) fn run(args: &KernelsArgs) -> Result<u8, Failure> {
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rialto kernels                                 what can be run here
+  rialto kernels --check node                    whether it does what every kernel must, each promise tried
+")]
+pub(crate) struct KernelsArgs {
+    /// Try what every kernel must do with these, in a session of their own (python, node, bash)
+    #[arg(long, value_name = "KERNEL", value_delimiter = ',', add = ArgValueCandidates::new(completions::kernels))]
+    pub(crate) check: Vec<String>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(place: &PlaceArgs, args: &KernelsArgs) -> Result<u8, Failure> {
+    if args.check.is_empty() { list(args.json) } else { check::run(&args.check, place.at.as_deref(), args.json) }
+}
+
+/// What can be run here.
+pub(crate) fn list(as_json: bool) -> Result<u8, Failure> {
     let mut known = rialto_kernels::known();
     for spec in known.iter_mut().filter(|spec| spec.version.is_none()) {
         spec.version = rialto_kernels::version(spec);
     }
-    if args.json {
+    if as_json {
         let mut out = std::io::stdout().lock();
         for KernelSpec { name, language, program, version } in &known {
             let line = json!({ "name": name, "language": language, "program": program, "version": version });

@@ -5,6 +5,7 @@
 mod args;
 mod attach;
 mod audit;
+mod check;
 mod completions;
 mod doctor;
 mod done;
@@ -142,7 +143,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Verify(args) => verify::run(&place, &args),
         Command::Redact(args) => redact::run(&place, &args).await,
         Command::Places(args) => places::run(args).await,
-        Command::Kernels(args) => kernels::run(&args),
+        Command::Kernels(args) => kernels::run(&place, &args),
         Command::Doctor => doctor::run(),
         Command::Rpc(args) => rpc::run(&place, &args).await,
         Command::Serve(args) => serve::run(&args).await,

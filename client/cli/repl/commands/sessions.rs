@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use crate::repl::Repl;
 use crate::repl::greet::handle;
 use crate::repl::replay::{LABEL, stoppable};
-use crate::{args, kernels, ls, target};
+use crate::{kernels, ls, target};
 
 impl Repl {
     pub(super) async fn sessions(&mut self) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ impl Repl {
     }
 
     pub(super) fn kernels(&self) -> Result<(), Failure> {
-        kernels::run(&args::KernelsArgs { json: false }).map(|_| ())
+        kernels::list(false).map(|_| ())
     }
 
     pub(super) async fn who(&mut self) -> Result<(), Failure> {

@@ -1,0 +1,102 @@
+//! Every kernel does what every kernel must, by every way it can be reached, in the real binary with real supervisors. The rows are
+//! `rialto kernels --check`'s own (`client/cli/check/`), so that a user can ask the same of any machine.
+//!
+//! `docs/kernels.md` says what came of it; `UPDATE_KERNELS=1` writes that.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// The ways to a session: what stands after `--at`, or nothing for this machine's sockets.
+const WAYS: &[(&str, Option<&str>)] = &[("unix", None)];
+
+/// [kernel, check, promise, seen, said]...
+fn checked(kernel: &str, at: Option<&str>) -> Vec<[String; 5]> {
+    // Short and without links: a socket's path ends at 107 bytes, and folders that are links are refused.
+    let base = std::fs::canonicalize("/tmp").unwrap();
+    let world = tempfile::Builder::new().prefix("rc-").tempdir_in(base).unwrap();
+    std::fs::create_dir(world.path().join("home")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rialto"));
+    command.env_clear().current_dir(world.path().join("home")).env("HOME", world.path().join("home"));
+    command.env("PATH", std::env::var_os("PATH").unwrap()).env("LANG", "C.UTF-8");
+    command.env("RIALTO_STATE_DIR", world.path().join("s")).env("RIALTO_RUNTIME_DIR", world.path().join("r"));
+    if let Some(at) = at {
+        command.args(["--at", at]);
+    }
+    let said = command.args(["kernels", "--json", "--check", kernel]).output().unwrap();
+    let text = String::from_utf8(said.stdout).unwrap();
+    let rows: Vec<_> = text
+        .lines()
+        .map(|line| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            ["kernel", "check", "promise", "seen", "said"].map(|name| row[name].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert!(rows.len() > 15, "{text} {}", String::from_utf8_lossy(&said.stderr));
+    rows
+}
+
+#[track_caller]
+fn conforms(kernel: &str) {
+    for (way, at) in WAYS {
+        let rows = checked(kernel, *at);
+        for [_, check, promise, seen, said] in &rows {
+            assert_ne!(seen, "FAILED", "{kernel} over {way}: {check} ({promise}): {said}");
+            let line = written().into_iter().find(|row| row[0] == *check && row[1] == *promise);
+            let column = ["python", "node", "bash"].iter().position(|name| *name == kernel).unwrap();
+            if std::env::var_os("UPDATE_KERNELS").is_none() {
+                assert_eq!(
+                    line.map(|row| row[2 + column].clone()).as_deref(),
+                    Some(seen.as_str()),
+                    "docs/kernels.md is old: {check}"
+                );
+            }
+        }
+    }
+}
+
+fn page() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kernels.md")
+}
+
+/// The rows of the document's table.
+fn written() -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(page()).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| check"));
+    rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn python_conforms() {
+    conforms("python");
+}
+
+#[test]
+fn node_conforms() {
+    conforms("node");
+}
+
+#[test]
+fn bash_conforms() {
+    conforms("bash");
+}
+
+#[test]
+fn the_document_can_be_written_anew() {
+    if std::env::var_os("UPDATE_KERNELS").is_none() {
+        assert!(written().len() > 15, "docs/kernels.md has the table");
+        return;
+    }
+    let all: Vec<_> = ["python", "node", "bash"].iter().map(|kernel| checked(kernel, None)).collect();
+    let mut table = String::from("| check | promise | python | node | bash |\n|---|---|---|---|---|\n");
+    for (i, row) in all[0].iter().enumerate() {
+        let seen: Vec<_> = all.iter().map(|rows| rows[i][3].as_str()).collect();
+        assert!(!seen.contains(&"FAILED"), "{row:?}: {seen:?}");
+        table.push_str(&format!("| {} | {} | {} |\n", row[1], row[2], seen.join(" | ")));
+    }
+    let text = std::fs::read_to_string(page()).unwrap();
+    let (head, rest) = text.split_once("<!-- table -->\n").unwrap();
+    let (_, tail) = rest.split_once("<!-- end -->").unwrap();
+    std::fs::write(page(), format!("{head}<!-- table -->\n{table}<!-- end -->{tail}")).unwrap();
+}
