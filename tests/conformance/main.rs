@@ -4,27 +4,15 @@
 //! `docs/kernels.md` says what came of it; `UPDATE_KERNELS=1` writes that.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod ways;
+
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
-
-/// The ways to a session: what stands after `--at`, or nothing for this machine's sockets.
-const WAYS: &[(&str, Option<&str>)] = &[("unix", None)];
+use ways::{Way, World};
 
 /// [kernel, check, promise, seen, said]...
-fn checked(kernel: &str, at: Option<&str>) -> Vec<[String; 5]> {
-    // Short and without links: a socket's path ends at 107 bytes, and folders that are links are refused.
-    let base = std::fs::canonicalize("/tmp").unwrap();
-    let world = tempfile::Builder::new().prefix("rc-").tempdir_in(base).unwrap();
-    std::fs::create_dir(world.path().join("home")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rialto"));
-    command.env_clear().current_dir(world.path().join("home")).env("HOME", world.path().join("home"));
-    command.env("PATH", std::env::var_os("PATH").unwrap()).env("LANG", "C.UTF-8");
-    command.env("RIALTO_STATE_DIR", world.path().join("s")).env("RIALTO_RUNTIME_DIR", world.path().join("r"));
-    if let Some(at) = at {
-        command.args(["--at", at]);
-    }
-    let said = command.args(["kernels", "--json", "--check", kernel]).output().unwrap();
+fn checked(kernel: &str, world: &World) -> Vec<[String; 5]> {
+    let said = world.rialto().args(["kernels", "--json", "--check", kernel]).output().unwrap();
     let text = String::from_utf8(said.stdout).unwrap();
     let rows: Vec<_> = text
         .lines()
@@ -38,20 +26,19 @@ fn checked(kernel: &str, at: Option<&str>) -> Vec<[String; 5]> {
 }
 
 #[track_caller]
-fn conforms(kernel: &str) {
-    for (way, at) in WAYS {
-        let rows = checked(kernel, *at);
-        for [_, check, promise, seen, said] in &rows {
-            assert_ne!(seen, "FAILED", "{kernel} over {way}: {check} ({promise}): {said}");
-            let line = written().into_iter().find(|row| row[0] == *check && row[1] == *promise);
-            let column = ["python", "node", "bash"].iter().position(|name| *name == kernel).unwrap();
-            if std::env::var_os("UPDATE_KERNELS").is_none() {
-                assert_eq!(
-                    line.map(|row| row[2 + column].clone()).as_deref(),
-                    Some(seen.as_str()),
-                    "docs/kernels.md is old: {check}"
-                );
-            }
+fn conforms(kernel: &str, way: Way) {
+    let world = World::new(way);
+    let rows = checked(kernel, &world);
+    for [_, check, promise, seen, said] in &rows {
+        assert_ne!(seen, "FAILED", "{kernel} over {world}: {check} ({promise}): {said}");
+        let line = written().into_iter().find(|row| row[0] == *check && row[1] == *promise);
+        let column = ["python", "node", "bash"].iter().position(|name| *name == kernel).unwrap();
+        if std::env::var_os("UPDATE_KERNELS").is_none() {
+            assert_eq!(
+                line.map(|row| row[2 + column].clone()).as_deref(),
+                Some(seen.as_str()),
+                "docs/kernels.md is old: {check}"
+            );
         }
     }
 }
@@ -67,20 +54,41 @@ fn written() -> Vec<Vec<String>> {
     rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-#[test]
-fn python_conforms() {
-    conforms("python");
+/// A test for each kernel by each way.
+macro_rules! each {
+    ($($kernel:ident),*) => {
+        $(mod $kernel {
+            use super::{Way, conforms};
+
+            #[test]
+            fn conforms_directly() {
+                conforms(stringify!($kernel), Way::Direct);
+            }
+            #[test]
+            fn conforms_through_a_daemon() {
+                conforms(stringify!($kernel), Way::Unix);
+            }
+            #[test]
+            fn conforms_through_a_command() {
+                conforms(stringify!($kernel), Way::Exec);
+            }
+            #[test]
+            fn conforms_over_a_websocket() {
+                conforms(stringify!($kernel), Way::Ws);
+            }
+            #[test]
+            fn conforms_over_a_websocket_with_tls() {
+                conforms(stringify!($kernel), Way::Wss);
+            }
+            #[test]
+            fn conforms_over_ssh() {
+                conforms(stringify!($kernel), Way::Ssh);
+            }
+        })*
+    };
 }
 
-#[test]
-fn node_conforms() {
-    conforms("node");
-}
-
-#[test]
-fn bash_conforms() {
-    conforms("bash");
-}
+each!(python, node, bash);
 
 #[test]
 fn the_document_can_be_written_anew() {
@@ -88,7 +96,7 @@ fn the_document_can_be_written_anew() {
         assert!(written().len() > 15, "docs/kernels.md has the table");
         return;
     }
-    let all: Vec<_> = ["python", "node", "bash"].iter().map(|kernel| checked(kernel, None)).collect();
+    let all: Vec<_> = ["python", "node", "bash"].iter().map(|kernel| checked(kernel, &World::new(Way::Direct))).collect();
     let mut table = String::from("| check | promise | python | node | bash |\n|---|---|---|---|---|\n");
     for (i, row) in all[0].iter().enumerate() {
         let seen: Vec<_> = all.iter().map(|rows| rows[i][3].as_str()).collect();

@@ -42,7 +42,7 @@ pub(crate) struct WsArgs {
     /// A name of this machine that requests may be meant for, besides localhost and addresses; may be repeated
     #[arg(long, value_name = "NAME", requires = "ws")]
     pub(crate) host: Vec<String>,
-    /// A page's origin that may come, as in https://app.example.org; may be repeated
+    /// A page's origin that may come, as in `https://app.example.org`; may be repeated
     #[arg(long, value_name = "ORIGIN", requires = "ws")]
     pub(crate) allow_origin: Vec<String>,
 }

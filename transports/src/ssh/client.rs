@@ -140,7 +140,7 @@ impl SshDialer {
             Way::Ours(chain) => {
                 let reached = self.reach(&chain).await?;
                 let channel = open(&reached.conn).await?;
-                if self.target.command.is_none() && reached.server.to_ascii_lowercase().starts_with("ssh-2.0-rialto") {
+                if self.target.command.is_none() && reached.server.starts_with(super::OURS) {
                     let channel = asked(channel, What::Subsystem).await?;
                     self.over();
                     return Ok(Box::new(Pipe::new(channel, Box::new((reached.conn, reached.held)))));

@@ -22,7 +22,7 @@ pub(super) fn config(key: HostKey, only_new: bool) -> Config {
     Config {
         // No version of anything: that would say what it is weak against. OpenSSH's client says that nobody reads its output any
         // more (`deaf.rs`) only to those that call themselves so.
-        server_id: SshId::Standard("SSH-2.0-OpenSSH_compatible.rialto".into()),
+        server_id: SshId::Standard(crate::ssh::OURS.into()),
         methods: MethodSet::from([MethodKind::PublicKey].as_slice()),
         // A key cannot be guessed, so there is nothing to slow down; but each wrong signature costs a moment.
         auth_rejection_time: Duration::from_millis(50),
