@@ -10,6 +10,9 @@ use serde_json::Value;
 use std::path::Path;
 use ways::{Way, World};
 
+/// The columns of the table.
+const KERNELS: [&str; 4] = ["python", "node", "bash", "js"];
+
 /// [kernel, check, promise, seen, said]...
 fn checked(kernel: &str, world: &World) -> Vec<[String; 5]> {
     let said = world.rialto().args(["kernels", "--json", "--check", kernel]).output().unwrap();
@@ -32,7 +35,7 @@ fn conforms(kernel: &str, way: Way) {
     for [_, check, promise, seen, said] in &rows {
         assert_ne!(seen, "FAILED", "{kernel} over {world}: {check} ({promise}): {said}");
         let line = written().into_iter().find(|row| row[0] == *check && row[1] == *promise);
-        let column = ["python", "node", "bash"].iter().position(|name| *name == kernel).unwrap();
+        let column = KERNELS.iter().position(|name| *name == kernel).unwrap();
         if std::env::var_os("UPDATE_KERNELS").is_none() {
             assert_eq!(
                 line.map(|row| row[2 + column].clone()).as_deref(),
@@ -88,7 +91,7 @@ macro_rules! each {
     };
 }
 
-each!(python, node, bash);
+each!(python, node, bash, js);
 
 #[test]
 fn the_document_can_be_written_anew() {
@@ -96,8 +99,8 @@ fn the_document_can_be_written_anew() {
         assert!(written().len() > 15, "docs/kernels.md has the table");
         return;
     }
-    let all: Vec<_> = ["python", "node", "bash"].iter().map(|kernel| checked(kernel, &World::new(Way::Direct))).collect();
-    let mut table = String::from("| check | promise | python | node | bash |\n|---|---|---|---|---|\n");
+    let all: Vec<_> = KERNELS.iter().map(|kernel| checked(kernel, &World::new(Way::Direct))).collect();
+    let mut table = format!("| check | promise | {} |\n|---|---|{}\n", KERNELS.join(" | "), "---|".repeat(KERNELS.len()));
     for (i, row) in all[0].iter().enumerate() {
         let seen: Vec<_> = all.iter().map(|rows| rows[i][3].as_str()).collect();
         assert!(!seen.contains(&"FAILED"), "{row:?}: {seen:?}");

@@ -49,6 +49,7 @@ pub(super) fn of(kernel: &str) -> Option<&'static Codes> {
         "python" => Some(&PYTHON),
         "node" => Some(&NODE),
         "bash" => Some(&BASH),
+        "js" => Some(&JS),
         _ => None,
     }
 }
@@ -137,4 +138,31 @@ const BASH: Codes = Codes {
     bytes: Some("printf '\\377\\000\\376'"),
     much: Some("head -c 50000000 /dev/zero | tr '\\0' x"),
     background: Some(("{ sleep 0.05; echo la'te'; } 2>/dev/null &", "sleep 0.3")),
+};
+
+/// Without other programs, without bytes, and without a process that could die.
+const JS: Codes = Codes {
+    streams: Some("console.log('out'); console.error('err')"),
+    order: Some("for (let i = 0; i < 100; i++) { console.log(`o${i}`); console.error(`e${i}`) }"),
+    result: Some(("{ a: [1, 2] }", "{ a: [ 1, 2 ] }")),
+    error: Some("throw new Error('boom')"),
+    error_code: 1,
+    input: Some("print('hello', prompt('who? '))"),
+    keep: "let kept = 42",
+    kept: "print(kept)",
+    busy: Some("print('up'); while (true) {}"),
+    waits: Some("print('up'); await new Promise(() => {})"),
+    child: None,
+    floods: Some("while (true) print('up')"),
+    reads: Some("print('up'); prompt()"),
+    complete: Some(("kep", "kept")),
+    inspect: Some(("setTimeout", "setTimeout(f, ms, ...rest)")),
+    judged: Some(["x = 1", "function f() {", "x = = 1"]),
+    exit: Some("exit(3)"),
+    dies: None,
+    killed: None,
+    unicode: "print('aé😀')",
+    bytes: None,
+    much: Some("for (let i = 0; i < 50; i++) print('x'.repeat(999999))"),
+    background: Some(("setTimeout(() => print('la' + 'te'), 50); undefined", "await new Promise((go) => setTimeout(go, 300))")),
 };

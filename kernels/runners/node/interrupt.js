@@ -79,8 +79,9 @@ function theirLines(lines) {
   const above = all.findLastIndex((line) => line.includes('rialto:'));
   const cell = all.findLastIndex((line) => line.includes('<cell-'));
   if (above >= 0) all = above < cell || cell < 0 ? all.slice(above + 1) : all.filter((line) => !line.includes('rialto:'));
-  // Below the user's last line there is only what calls it: an event loop, a queue.
-  const last = all.findLastIndex((line) => !/\(?node:internal\//.test(line));
+  // Below the user's last line there is only what calls it: an event loop, a queue. Where no line is the user's it is Node at its own
+  // work, with the language's functions on top: taking a message, say, which would be lost where that was stopped.
+  const last = all.findLastIndex((line) => !/\(?node:|\(<anonymous>\)$/.test(line));
   return all.slice(0, last + 1);
 }
 

@@ -21,7 +21,8 @@ impl Timers {
         if self.when.len() >= TIMERS {
             return None;
         }
-        let span = Duration::from_secs_f64(ms.clamp(0.0, LONGEST) / 1_000.0);
+        // What is no number is at once.
+        let span = Duration::from_secs_f64(if ms.is_nan() { 0.0 } else { ms.clamp(0.0, LONGEST) } / 1_000.0);
         self.last += 1;
         self.put(now, self.last, span, again.then_some(span));
         Some(self.last)
