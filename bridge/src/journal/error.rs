@@ -98,6 +98,7 @@ impl JournalError {
             Some(C::DatabaseCorrupt) => Self::Corrupt { path: at(), why: why() },
             Some(C::DatabaseBusy | C::DatabaseLocked) => Self::InUse(at()),
             Some(C::ReadOnly) => Self::ReadOnly(at()),
+            Some(C::CannotOpen) => Self::Io { path: at(), why: no_descriptors(path).unwrap_or_else(why) },
             _ => Self::Io { path: at(), why: why() },
         }
     }
@@ -121,4 +122,14 @@ fn no_space_beside(path: &Path) -> bool {
     let found = std::fs::write(&probe, [1; 4096]);
     let _ = std::fs::remove_file(&probe);
     found.is_err_and(|e| matches!(e.kind(), K::StorageFull | K::QuotaExceeded))
+}
+
+/// What the system says when as many files are to be opened as a journal has, where that is too many. SQLite only says that it
+/// could not open one of them, and has closed the others again by the time it says so.
+fn no_descriptors(path: &Path) -> Option<String> {
+    const FILES: usize = 4; // the journal, its log, the log's index, and the folder for a moment
+    let folder = path.parent()?;
+    let opened: Vec<_> = (0..FILES).map(|_| std::fs::File::open(folder)).collect();
+    let refused = opened.into_iter().find_map(Result::err)?;
+    matches!(refused.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE)).then(|| refused.to_string())
 }
