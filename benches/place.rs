@@ -81,6 +81,7 @@ impl Place {
             ends_when_done: false,
             remove_at_end: false,
             cull_after_ms: None,
+            setup: Default::default(),
         };
         Open { session: name.into(), create: Some(create), ..Open::default() }
     }

@@ -49,6 +49,7 @@ fn open(session: &str, id: u8) -> Open {
         ends_when_done: false,
         remove_at_end: false,
         cull_after_ms: None,
+        setup: Default::default(),
     };
     Open { re: 5, channel: 1, session: session.into(), create: Some(create), scope: None }
 }

@@ -63,6 +63,7 @@ pub(crate) fn create(kernel: &str, python: Option<&Path>, life: &LifeArgs) -> Re
         ends_when_done: false,
         remove_at_end: false,
         cull_after_ms: life.cull_after_ms(),
+        setup: Default::default(),
     })
 }
 

@@ -19,6 +19,12 @@ pub(crate) fn folder(launch: &Launch) -> Result<&str, LaunchError> {
     if Path::new(cwd).is_dir() { Ok(cwd) } else { Err(LaunchError::NoFolder { cwd: cwd.to_owned() }) }
 }
 
+/// The user's home folder: of the environment, else as the system's list of users has it.
+pub(crate) fn home() -> Option<PathBuf> {
+    let said = std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    said.or_else(|| Some(nix::unistd::User::from_uid(nix::unistd::geteuid()).ok()??.dir))
+}
+
 /// The interpreter that was named, or the first of those on the PATH.
 pub(crate) fn program(launch: &Launch, looked: &Looked) -> Result<PathBuf, LaunchError> {
     if let Some(program) = named(launch, looked.language)? {

@@ -76,6 +76,12 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     }
 }
 
+/// Whether a kind of this build has this name.
+#[must_use]
+pub fn is_kernel(name: &str) -> bool {
+    KINDS.contains(&name)
+}
+
 /// The kinds of kernel there are, and which program each would use in this folder and environment. Starts nothing.
 #[must_use]
 pub fn known() -> Vec<KernelSpec> {

@@ -10,16 +10,18 @@
 //! - `python.rs`, `node.rs`, `bash.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/`, `runners/bash/` are their runners.
 //! - `js/`: JavaScript inside of this process, with nothing installed.
 //! - `find.rs`: where interpreters are.
+//! - [`profiles`]: kernels that the user gave names to.
 
 mod bash;
 mod find;
 mod js;
 mod launch;
 mod node;
+pub mod profiles;
 mod python;
 mod runner;
 
-pub use launch::{KernelSpec, LaunchError, known, launch, version};
+pub use launch::{KernelSpec, LaunchError, is_kernel, known, launch, version};
 
 use rialto_protocol::kernel::{KernelCommand, KernelEvent};
 use std::task::{Context, Poll};

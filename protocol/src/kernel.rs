@@ -5,6 +5,7 @@
 
 use crate::data::{Bundle, Failure, Run, Show};
 use crate::ids::EvalNumber;
+use crate::setup::Setup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -307,4 +308,7 @@ pub struct Launch {
     /// A folder that is the user's alone, where a kernel may keep what makes its next start faster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<String>,
+    /// What else it is to find.
+    #[serde(default, skip_serializing_if = "Setup::is_plain")]
+    pub setup: Setup,
 }

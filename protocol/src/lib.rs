@@ -17,6 +17,7 @@ pub mod kind;
 pub mod limits;
 pub mod message;
 pub mod scope;
+pub mod setup;
 pub mod trace;
 pub mod version;
 
@@ -26,3 +27,4 @@ pub use event::{Event, Outcome, Record, Stamp, Who};
 pub use ids::{ClientId, Cursor, Epoch, EvalId, EvalNumber, GroupId, Life, RequestId, Seq, SessionId, SessionName};
 pub use kind::Message;
 pub use scope::Scope;
+pub use setup::Setup;

@@ -8,6 +8,7 @@ use crate::event::{Outcome, Who};
 use crate::ids::{ClientId, Cursor, Epoch, EvalId, EvalNumber, GroupId, Life, RequestId, Seq, SessionId, SessionName};
 use crate::kernel::{Completeness, Completions, KernelInfo};
 use crate::scope::Scope;
+use crate::setup::Setup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -134,6 +135,9 @@ pub struct Create {
     /// End after so long without use: nothing ran or waited, and nobody was there. Milliseconds; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cull_after_ms: Option<u64>,
+    /// What else its kernel is to find.
+    #[serde(default, skip_serializing_if = "Setup::is_plain")]
+    pub setup: Setup,
 }
 
 /// The channel is bound.

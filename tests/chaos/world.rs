@@ -106,6 +106,7 @@ impl World {
             ends_when_done: false,
             remove_at_end: false,
             cull_after_ms: None,
+            setup: Default::default(),
         };
         Open { session: name.into(), create: Some(create), ..Open::default() }
     }

@@ -77,6 +77,7 @@ impl Home {
             ends_when_done: create.ends_when_done,
             remove_at_end: create.remove_at_end,
             cull_after_ms: create.cull_after_ms,
+            setup: create.setup.clone(),
         };
         self.build(&spec, &request)?;
         Ok(Claimed { id, created: true })

@@ -200,6 +200,7 @@ pub(crate) mod testing {
             ends_when_done: false,
             remove_at_end: false,
             cull_after_ms: None,
+            setup: Default::default(),
         }
     }
 

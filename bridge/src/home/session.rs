@@ -2,7 +2,7 @@
 
 use super::{HomeError, Lock, lock, ours};
 use crate::journal::Anchor;
-use rialto_protocol::{RequestId, Scope, SessionId, SessionName};
+use rialto_protocol::{RequestId, Scope, SessionId, SessionName, Setup};
 use rialto_transports::unix::MAX_PATH;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,6 +46,9 @@ pub struct Spec {
     /// End after so long without use. Milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cull_after_ms: Option<u64>,
+    /// What else its kernel is to find.
+    #[serde(default, skip_serializing_if = "Setup::is_plain")]
+    pub setup: Setup,
 }
 
 /// The folder of one session.

@@ -21,6 +21,7 @@ use crate::auth::{self, Identity};
 use crate::daemon::Quotas;
 use crate::home::{Claimed, Home, HomeError, SessionHome, Spec};
 use crate::tasks::blocking;
+use rialto_kernels::profiles;
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{Code, ErrorReply, SessionId, SessionName, limits};
 use rialto_transports::Stream;
@@ -84,6 +85,7 @@ pub(crate) async fn ensure_within(
     quotas: Option<Arc<Quotas>>,
 ) -> Result<Reached, ErrorReply> {
     let re = open.re;
+    let open = &settle(open)?;
     if let Some(create) = &open.create {
         sound(create).map_err(|why| ErrorReply::new(re, Code::BadMessage, why))?;
         within_reach(who, &open.session).map_err(|why| ErrorReply::new(re, Code::Forbidden, why))?;
@@ -206,6 +208,19 @@ fn claim(home: &Home, text: &str, create: &Create, who: &Identity, quotas: Optio
     Ok(home.claim(name, create, &who.principal)?)
 }
 
+/// A kernel by a name that this user gave it, here on this machine, is what the profile says.
+fn settle(open: &Open) -> Result<Open, ErrorReply> {
+    let mut open = open.clone();
+    if let Some(create) = &mut open.create {
+        let profile = profiles::named(&create.kernel);
+        let profile = profile.map_err(|why| ErrorReply::new(open.re, Code::UnknownKernel, why.to_string()))?;
+        if let Some(profile) = profile {
+            profile.apply(create);
+        }
+    }
+    Ok(open)
+}
+
 /// Told before anything is made: a session of a kernel that nobody knows would be a name taken for nothing.
 fn known_kernel(kernel: &str) -> Result<(), String> {
     let known = rialto_kernels::known();
@@ -236,6 +251,9 @@ fn sound(create: &Create) -> Result<(), String> {
     }
     if !cwd.is_empty() && !Path::new(cwd).is_absolute() {
         return Err(format!("the folder to start in must be a whole path, and {cwd:?} is not"));
+    }
+    if create.setup.texts().any(|text| text.len() > MAX_PATH || text.contains('\0')) {
+        return Err(format!("what a kernel is to find is said in at most {MAX_PATH} bytes, and none of them zero"));
     }
     for (key, value) in env {
         if key.is_empty() || key.contains(['=', '\0']) || value.contains('\0') {

@@ -169,7 +169,8 @@ fn launch_of(spec: &Spec, home: &Home) -> Launch {
     let env = [(home::leftover::SESSION_VARIABLE.to_owned(), spec.id.to_string())].into();
     // A start without it is slower, and no worse.
     let cache = home.cache().ok().and_then(|folder| folder.to_str().map(str::to_owned));
-    Launch { kernel: spec.kernel.clone(), program: spec.program.clone(), cwd: spec.cwd.clone(), env, cache }
+    let Spec { kernel, program, cwd, setup, .. } = spec.clone();
+    Launch { kernel, program, cwd, env, cache, setup }
 }
 
 fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {

@@ -294,5 +294,6 @@ pub(crate) fn create(id: u8) -> Create {
         ends_when_done: false,
         remove_at_end: false,
         cull_after_ms: None,
+        setup: Default::default(),
     }
 }

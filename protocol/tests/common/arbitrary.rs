@@ -9,7 +9,7 @@ use rialto_protocol::event::*;
 use rialto_protocol::ids::*;
 use rialto_protocol::kernel::{Completeness, Completion, Completions, Death, DisplayRole, KernelInfo, Step};
 use rialto_protocol::message::*;
-use rialto_protocol::{Bytes, Message, Scope};
+use rialto_protocol::{Bytes, Message, Scope, Setup};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -164,7 +164,8 @@ structs! {
     Goaway { reason retry_after_ms }
     ErrorReply { re code name text retryable after_ms }
     Open { re channel session create scope }
-    Create { id kernel session program cwd env must_be_new ends_when_done remove_at_end cull_after_ms }
+    Create { id kernel session program cwd env must_be_new ends_when_done remove_at_end cull_after_ms setup }
+    Setup { venv conda login prompt continuation }
     Opened { re channel session name created }
     Close { reason }
     Greet { min max features client label }

@@ -105,6 +105,7 @@ pub(crate) fn open(session: &str, kernel: Option<&str>) -> Result<Open, ErrorRep
             ends_when_done: false,
             remove_at_end: false,
             cull_after_ms: None,
+            setup: Default::default(),
         }),
     };
     Ok(Open { session: session.to_owned(), create, ..Open::default() })
