@@ -1,6 +1,6 @@
 //! From the name of a kind to a running kernel.
 
-use crate::{Kernel, bash, find, js, node, python};
+use crate::{Kernel, bash, environment, find, js, node, python};
 use rialto_protocol::kernel::Launch;
 
 /// Why a kernel could not be started. Each is a sentence for the person who asked for it.
@@ -19,6 +19,16 @@ pub enum LaunchError {
     NoInterpreter {
         /// The language.
         language: &'static str,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// The virtual or conda environment was not found.
+    #[error("there is no {what} environment {name}: {looked}")]
+    NoEnvironment {
+        /// `virtual` or `conda`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
         /// Where it was looked for.
         looked: String,
     },
@@ -63,6 +73,7 @@ const KINDS: &[&str] = &["python", "node", "bash", "js"];
 /// # Panics
 /// Outside of a tokio runtime with IO enabled, like everything that owns a descriptor there.
 pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
+    let launch = &*environment::activated(launch)?;
     match launch.kernel.as_str() {
         "python" => python::launch(launch),
         "node" => node::launch(launch),

@@ -10,9 +10,11 @@
 //! - `python.rs`, `node.rs`, `bash.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/`, `runners/bash/` are their runners.
 //! - `js/`: JavaScript inside of this process, with nothing installed.
 //! - `find.rs`: where interpreters are.
+//! - `environment/`: virtual environments, conda's, and that of a login shell.
 //! - [`profiles`]: kernels that the user gave names to.
 
 mod bash;
+mod environment;
 mod find;
 mod js;
 mod launch;
@@ -21,6 +23,7 @@ pub mod profiles;
 mod python;
 mod runner;
 
+pub use environment::settle;
 pub use launch::{KernelSpec, LaunchError, is_kernel, known, launch, version};
 
 use rialto_protocol::kernel::{KernelCommand, KernelEvent};

@@ -1,10 +1,12 @@
 //! Python: which interpreter, and how it is started. The files of `runners/python/` do the rest.
 
 use crate::Kernel;
+use crate::environment::venv::{self, Looked};
 use crate::find::{folder, is_program, named, on_path, variable};
 use crate::launch::{KernelSpec, LaunchError};
 use crate::runner::{Runner, Script};
 use rialto_protocol::kernel::Launch;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
@@ -42,7 +44,11 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let cwd = folder(launch)?;
     let found = find(launch)?;
     let mut command = Command::new(&found.program);
-    command.arg("-c").arg(BOOTSTRAP).current_dir(cwd).envs(&launch.env);
+    command.arg("-c").arg(BOOTSTRAP).current_dir(cwd).envs(&launch.env).envs(&found.variables);
+    if found.note.is_some() {
+        // It would lead an environment's interpreter to another one's library.
+        command.env_remove("PYTHONHOME");
+    }
     // At the interpreter's start this would make the C library's output unbuffered for the whole kernel; the user meant the
     // programs that it starts, and for those it is put back.
     let unbuffered = variable(launch, "PYTHONUNBUFFERED").and_then(|v| v.into_string().ok());
@@ -72,42 +78,50 @@ pub(crate) fn spec(launch: &Launch) -> KernelSpec {
 
 struct Found {
     program: PathBuf,
+    /// What the environment that it belongs to sets.
+    variables: BTreeMap<String, String>,
     note: Option<String>,
 }
 
 impl Found {
-    /// The interpreter of a virtual environment, where there is one in this folder.
-    fn in_environment(folder: &Path) -> Option<Self> {
-        let program = folder.join("bin/python");
+    fn plain(program: PathBuf) -> Self {
+        Self { program, variables: BTreeMap::new(), note: None }
+    }
+
+    fn in_environment(launch: &Launch, folder: &Path, program: PathBuf) -> Self {
         let note = Some(format!("virtual environment {}", folder.display()));
-        is_program(&program).then_some(Self { program, note })
+        Self { program, variables: venv::variables(launch, folder), note }
     }
 }
 
-/// The interpreter: what was named, else the active virtual environment, else the project's own, else the PATH.
+/// The interpreter: what was named, else that of the conda environment that was, else of the active virtual environment, else of the
+/// project's own, else the PATH's.
 fn find(launch: &Launch) -> Result<Found, LaunchError> {
     let cwd = std::path::absolute(if launch.cwd.is_empty() { "." } else { &launch.cwd }).unwrap_or_default();
     if let Some(program) = named(launch, "Python")? {
-        return Ok(Found { program, note: None });
+        return Ok(Found::plain(program));
     }
-    if let Some(active) = variable(launch, "VIRTUAL_ENV").filter(|v| !v.is_empty())
-        && let Some(found) = Found::in_environment(Path::new(&active))
-    {
-        return Ok(found);
-    }
-    for folder in cwd.ancestors() {
-        if let Some(found) = [".venv", "venv"].iter().find_map(|name| Found::in_environment(&folder.join(name))) {
-            return Ok(found);
+    let mut note = None;
+    if let (Some(_), Some(prefix)) = (&launch.setup.conda, launch.env.get("CONDA_PREFIX")) {
+        note = Some(format!("conda environment {prefix}"));
+        if !is_program(&Path::new(prefix).join("bin/python")) {
+            note = Some(format!("conda environment {prefix}, which has no Python of its own"));
         }
-        // Above the project's root a virtual environment is somebody else's.
-        if folder.join(".git").exists() || folder.join("pyproject.toml").exists() {
-            break;
+    } else {
+        match venv::of(launch, &cwd) {
+            Looked::Found(folder) => {
+                if let Some(program) = venv::python(&folder) {
+                    return Ok(Found::in_environment(launch, &folder, program));
+                }
+            }
+            Looked::Unusable(why) => note = Some(why),
+            Looked::Nothing => {}
         }
     }
     let program = on_path(launch, "python3").or_else(|| on_path(launch, "python"));
-    let looked = || "neither python3 nor python is on the PATH; name one with --program".to_owned();
+    let looked = || "neither python3 nor python is on the PATH; name one with --python".to_owned();
     let program = program.ok_or_else(|| LaunchError::NoInterpreter { language: "Python", looked: looked() })?;
-    Ok(Found { program, note: None })
+    Ok(Found { note, ..Found::plain(program) })
 }
 
 /// `3.11` of a program that is really `/usr/bin/python3.11`.

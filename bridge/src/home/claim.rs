@@ -78,6 +78,7 @@ impl Home {
             remove_at_end: create.remove_at_end,
             cull_after_ms: create.cull_after_ms,
             setup: create.setup.clone(),
+            given: create.env.keys().filter(|name| !name.starts_with("RIALTO_")).cloned().collect(),
         };
         self.build(&spec, &request)?;
         Ok(Claimed { id, created: true })

@@ -49,6 +49,9 @@ pub struct Spec {
     /// What else its kernel is to find.
     #[serde(default, skip_serializing_if = "Setup::is_plain")]
     pub setup: Setup,
+    /// The names of the environment variables it was given; never their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
 }
 
 /// The folder of one session.

@@ -249,8 +249,8 @@ fn sound(create: &Create) -> Result<(), String> {
     if [program.as_deref().unwrap_or_default(), cwd].iter().any(|path| path.len() > MAX_PATH || path.contains('\0')) {
         return Err(format!("a path has at most {MAX_PATH} bytes, and none of them zero"));
     }
-    if !cwd.is_empty() && !Path::new(cwd).is_absolute() {
-        return Err(format!("the folder to start in must be a whole path, and {cwd:?} is not"));
+    if !cwd.is_empty() && !Path::new(cwd).is_absolute() && cwd != "~" && !cwd.starts_with("~/") {
+        return Err(format!("the folder to start in must be a whole path, or begin with ~/, and {cwd:?} does not"));
     }
     if create.setup.texts().any(|text| text.len() > MAX_PATH || text.contains('\0')) {
         return Err(format!("what a kernel is to find is said in at most {MAX_PATH} bytes, and none of them zero"));

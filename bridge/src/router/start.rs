@@ -4,6 +4,7 @@ use super::reach::unreachable;
 use super::readiness::{MAX_NOISE, Readiness};
 use crate::home::SessionHome;
 use crate::home::leftover::SESSION_VARIABLE;
+use crate::supervisor::GIVEN_VARIABLE;
 use rialto_protocol::message::Create;
 use rialto_protocol::{Code, ErrorReply};
 use std::ffi::OsString;
@@ -131,6 +132,11 @@ fn command(session: &SessionHome, create: Option<&Create>, how: &Spawn, scope: b
     // A trace is one eval's and not the session's, whoever happens to make it.
     command.env_remove("TRACEPARENT").env_remove("TRACESTATE").env_remove(SERVED);
     // Ours are not a client's to set: they say where sessions are.
+    if create.is_some_and(|create| !create.env.is_empty()) {
+        command.env(GIVEN_VARIABLE, "1");
+    } else {
+        command.env_remove(GIVEN_VARIABLE);
+    }
     let wanted = create.iter().flat_map(|create| &create.env).filter(|(key, _)| !key.starts_with("RIALTO_"));
     command.envs(wanted).env(SESSION_VARIABLE, session.id().as_str()).envs(how.env.iter().map(|(key, value)| (key, value)));
     // Dropping the child ends nothing: it outlives us, and is collected by the runtime if it does not.

@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     pub(super) tail: Tail,
     pub(super) door: Door,
     pub(super) launch: Launch,
+    /// What is to be said of its surroundings, once with each life.
+    pub(super) notes: Vec<String>,
     pub(super) budget: u64,
     /// Where the kernel's process is noted down, for whoever must clean up after us.
     pub(super) note_kernel: Box<dyn FnMut(u32)>,

@@ -252,6 +252,11 @@ impl Driver {
                     self.kernel = None;
                     return;
                 }
+                KernelEvent::Ready(mut info) => {
+                    let note: Vec<String> = info.note.into_iter().chain(self.notes.iter().cloned()).collect();
+                    info.note = Some(note.join("; ")).filter(|note| !note.is_empty());
+                    self.inputs.push_back(Input::Kernel(life, KernelEvent::Ready(info)));
+                }
                 event => {
                     if let KernelEvent::Output { runs, .. } = &event {
                         bytes += runs.iter().map(|r| r.data.0.len()).sum::<usize>();

@@ -12,12 +12,14 @@ mod gather;
 mod outbox;
 mod spans;
 mod start;
+mod surroundings;
 mod tail;
 mod tally;
 mod tidy;
 mod values;
 
 pub use start::{Ready, supervise};
+pub(crate) use surroundings::GIVEN_VARIABLE;
 
 use crate::home::HomeError;
 use crate::journal::JournalError;

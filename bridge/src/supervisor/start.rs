@@ -4,13 +4,13 @@
 use super::clock::{Alarms, Clock};
 use super::connection::Door;
 use super::driver::{Driver, Launched};
+use super::surroundings;
 use super::tail::Tail;
 use super::{Ending, Fatal};
 use crate::auth::audit::{Audit, Line};
 use crate::home::{self, Home, SessionHome, Spec};
 use crate::journal::{Anchor, Head, Journal, JournalError};
 use rialto_protocol::event::Created;
-use rialto_protocol::kernel::Launch;
 use rialto_protocol::{Who, version};
 use rialto_session::{Access, Input, Session};
 use rialto_transports::unix::UnixListener;
@@ -44,8 +44,8 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     lock.announce()?;
 
     let clock = Clock::start();
-    let launch = launch_of(&spec, &home);
     let fresh = !place.journal().exists();
+    let (launch, notes) = surroundings::of(&spec, &home, &place, fresh).await;
     // What a predecessor left is ended before anything can be started beside it.
     home::leftover::end_leftover(&place)?;
     let mut note_kernel = note(&place);
@@ -67,6 +67,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
             access: Access::default(),
         },
         launch,
+        notes,
         budget: budget(),
         note_kernel,
         note_shares: note_shares(&place),
@@ -163,14 +164,6 @@ fn created(spec: &Spec) -> Created {
         contract: version::MAX_CONTRACT,
         cull_after_ms: spec.cull_after_ms,
     }
-}
-
-fn launch_of(spec: &Spec, home: &Home) -> Launch {
-    let env = [(home::leftover::SESSION_VARIABLE.to_owned(), spec.id.to_string())].into();
-    // A start without it is slower, and no worse.
-    let cache = home.cache().ok().and_then(|folder| folder.to_str().map(str::to_owned));
-    let Spec { kernel, program, cwd, setup, .. } = spec.clone();
-    Launch { kernel, program, cwd, env, cache, setup }
 }
 
 fn note(place: &SessionHome) -> Box<dyn FnMut(u32)> {

@@ -95,6 +95,8 @@ impl Runner {
         let (frame_reader, frame_writer) = io::pipe()?;
         let (out_reader, out_writer) = io::pipe()?;
         let (err_reader, err_writer) = io::pipe()?;
+        // Between the bridge and its supervisor.
+        command.env_remove("RIALTO_GIVEN");
         command.stdin(command_reader).stdout(out_writer).stderr(err_writer);
         if !script.is_shell {
             command.arg(frame_writer.as_raw_fd().to_string());

@@ -45,7 +45,7 @@ impl Repl {
         let kept = std::mem::replace(&mut self.kept, handle.kept);
         let who = std::mem::replace(&mut self.me, handle.me);
         self.unfinished = handle.unfinished;
-        match stoppable(self.greet()).await {
+        match stoppable(Box::pin(self.greet())).await {
             Ok(()) => {
                 self.asked.clear();
                 self.awaited.clear();
