@@ -44,7 +44,6 @@ mod one_stalls;
 mod processes;
 mod processes_stop;
 mod promises;
-mod proxy;
 mod raw;
 mod serve_dies;
 mod stages;
@@ -52,6 +51,8 @@ mod supervisor_dies;
 mod table;
 mod terminal_dies;
 mod upgraded;
+#[path = "../ways/mod.rs"]
+mod ways;
 mod world;
 
 /// Larger amounts.

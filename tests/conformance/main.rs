@@ -4,18 +4,21 @@
 //! `docs/kernels.md` says what came of it; `UPDATE_KERNELS=1` writes that.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod place;
+#[path = "../ways/mod.rs"]
 mod ways;
 
+use place::Place;
 use serde_json::Value;
 use std::path::Path;
-use ways::{Way, World};
+use ways::Way;
 
 /// The columns of the table.
 const KERNELS: [&str; 4] = ["python", "node", "bash", "js"];
 
 /// [kernel, check, promise, seen, said]...
-fn checked(kernel: &str, world: &World) -> Vec<[String; 5]> {
-    let said = world.rialto().args(["kernels", "--json", "--check", kernel]).output().unwrap();
+fn checked(kernel: &str, place: &Place) -> Vec<[String; 5]> {
+    let said = place.rialto().args(["kernels", "--json", "--check", kernel]).output().unwrap();
     let text = String::from_utf8(said.stdout).unwrap();
     let rows: Vec<_> = text
         .lines()
@@ -30,10 +33,10 @@ fn checked(kernel: &str, world: &World) -> Vec<[String; 5]> {
 
 #[track_caller]
 fn conforms(kernel: &str, way: Way) {
-    let world = World::new(way);
-    let rows = checked(kernel, &world);
+    let place = Place::new(way);
+    let rows = checked(kernel, &place);
     for [_, check, promise, seen, said] in &rows {
-        assert_ne!(seen, "FAILED", "{kernel} over {world}: {check} ({promise}): {said}");
+        assert_ne!(seen, "FAILED", "{kernel} over {place}: {check} ({promise}): {said}");
         let line = written().into_iter().find(|row| row[0] == *check && row[1] == *promise);
         let column = KERNELS.iter().position(|name| *name == kernel).unwrap();
         if std::env::var_os("UPDATE_KERNELS").is_none() {
@@ -68,6 +71,10 @@ macro_rules! each {
                 conforms(stringify!($kernel), Way::Direct);
             }
             #[test]
+            fn conforms_inside_a_process() {
+                conforms(stringify!($kernel), Way::Memory);
+            }
+            #[test]
             fn conforms_through_a_daemon() {
                 conforms(stringify!($kernel), Way::Unix);
             }
@@ -84,8 +91,16 @@ macro_rules! each {
                 conforms(stringify!($kernel), Way::Wss);
             }
             #[test]
+            fn conforms_over_requests_of_http() {
+                conforms(stringify!($kernel), Way::Http);
+            }
+            #[test]
             fn conforms_over_ssh() {
                 conforms(stringify!($kernel), Way::Ssh);
+            }
+            #[test]
+            fn conforms_over_the_stock_sshd() {
+                conforms(stringify!($kernel), Way::Sshd);
             }
         })*
     };
@@ -99,7 +114,7 @@ fn the_document_can_be_written_anew() {
         assert!(written().len() > 15, "docs/kernels.md has the table");
         return;
     }
-    let all: Vec<_> = KERNELS.iter().map(|kernel| checked(kernel, &World::new(Way::Direct))).collect();
+    let all: Vec<_> = KERNELS.iter().map(|kernel| checked(kernel, &Place::new(Way::Direct))).collect();
     let mut table = format!("| check | promise | {} |\n|---|---|{}\n", KERNELS.join(" | "), "---|".repeat(KERNELS.len()));
     for (i, row) in all[0].iter().enumerate() {
         let seen: Vec<_> = all.iter().map(|rows| rows[i][3].as_str()).collect();

@@ -13,6 +13,8 @@ const SLEEPERS: &[(&str, &str)] = &[
         "tests/chaos/processes.rs",
         "looks at what other processes do and nobody announces; and measures over a window what did not happen in it",
     ),
+    ("tests/ways/sshd.rs", "a server that is not ours tells nobody that it listens"),
+    ("tests/ways/proxy.rs", "a slow link is one on which everything takes its time"),
 ];
 
 fn sleeps(file: &File) -> Vec<String> {

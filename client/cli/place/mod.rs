@@ -95,8 +95,11 @@ impl Known {
             }
             Way::Exec(command) => Arc::new(ExecDialer::shell(command)),
             Way::Ssh(machine) => Arc::new(self.ssh(machine)),
-            Way::WebSocket { tls, machine, path } => {
+            Way::WebSocket { tls, plain, machine, path } => {
                 let address = web::address(self, *tls, machine, path)?;
+                if *plain {
+                    return Ok(Arc::new(HttpDialer::new(address)));
+                }
                 let ways: Vec<Arc<dyn Dialer>> =
                     vec![Arc::new(WebSocketDialer::new(address.clone())), Arc::new(HttpDialer::new(address))];
                 Arc::new(FallbackDialer::new(ways, Arc::new(crate::paint::talk)))

@@ -18,6 +18,8 @@ pub(crate) enum Way {
     WebSocket {
         /// With TLS.
         tls: bool,
+        /// By plain requests at once: a WebSocket is not tried.
+        plain: bool,
         machine: Machine,
         /// From its first slash on, with what is asked after it.
         path: String,
@@ -41,7 +43,7 @@ pub(crate) struct Url {
 }
 
 /// The beginnings of what is a URL and no name.
-const SCHEMES: &[&str] = &["unix://", "ssh://", "ws://", "wss://", "user:", "exec:"];
+const SCHEMES: &[&str] = &["unix://", "ssh://", "ws://", "wss://", "http://", "https://", "user:", "exec:"];
 
 /// Whether this is a URL. Otherwise it is the name of a place, or a mistake.
 pub(crate) fn is_url(text: &str) -> bool {
@@ -80,7 +82,9 @@ impl Url {
             let way = Way::Ssh(Machine::parse(machine, text)?);
             return Ok(Self { way, session: said.session.or(session), kernel: said.kernel });
         }
-        for (scheme, tls) in [("wss://", true), ("ws://", false)] {
+        for (scheme, tls, plain) in
+            [("wss://", true, false), ("ws://", false, false), ("https://", true, true), ("http://", false, true)]
+        {
             let Some(rest) = text.strip_prefix(scheme) else { continue };
             // What is behind a # says which certificate to believe, and stays behind the path.
             let (rest, fragment) = rest.find('#').map_or((rest, ""), |at| rest.split_at(at));
@@ -89,7 +93,7 @@ impl Url {
             let (said, others) = Said::read(query, text)?;
             let path = if others.is_empty() { path.to_owned() } else { format!("{path}?{}", others.join("&")) };
             let path = path + fragment;
-            let way = Way::WebSocket { tls, machine: Machine::parse(machine, text)?, path };
+            let way = Way::WebSocket { tls, plain, machine: Machine::parse(machine, text)?, path };
             return Ok(Self { way, session: said.session, kernel: said.kernel });
         }
         Err(Failure::usage(format!("{text:?} is no place: {USE}")))
@@ -97,7 +101,7 @@ impl Url {
 }
 
 /// What may stand there.
-pub(crate) const USE: &str = "use ssh://machine, wss://machine, unix:///path/of/a/daemon.sock, user:NAME, exec:COMMAND, or a name from `rialto places list`";
+pub(crate) const USE: &str = "use ssh://machine, wss://machine (or https://machine, by plain requests alone), unix:///path/of/a/daemon.sock, user:NAME, exec:COMMAND, or a name from `rialto places list`";
 
 /// What comes after the question mark.
 #[derive(Default)]
@@ -176,12 +180,16 @@ mod tests {
 
     #[test]
     fn a_websockets_path_is_its_own() {
-        let Url { way: Way::WebSocket { tls, machine, path }, session, .. } = url("wss://m/r/ws?x=1&session=work&y=2") else {
+        let Url { way: Way::WebSocket { tls, machine, path, .. }, session, .. } = url("wss://m/r/ws?x=1&session=work&y=2") else {
             panic!()
         };
         assert_eq!((tls, machine.host.as_str(), path.as_str(), session.as_deref()), (true, "m", "/r/ws?x=1&y=2", Some("work")));
-        let Url { way: Way::WebSocket { tls: false, path, .. }, .. } = url("ws://127.0.0.1:80") else { panic!() };
+        let Url { way: Way::WebSocket { tls: false, plain: false, path, .. }, .. } = url("ws://127.0.0.1:80") else { panic!() };
         assert_eq!(path, "");
+        let Url { way: Way::WebSocket { tls: true, plain: true, .. }, session, .. } = url("https://m/r?session=w") else {
+            panic!()
+        };
+        assert_eq!(session.as_deref(), Some("w"));
         let Url { way: Way::WebSocket { machine, path, .. }, session, .. } = url("wss://m:1?session=work#sha256=ab") else {
             panic!()
         };
@@ -207,13 +215,14 @@ mod tests {
             "ssh://me:secret@m",
             "ssh://-oProxyCommand=x",
             "ssh://m?x=1",
-            "http://m",
+            "ftp://m",
+            "http://",
             "wss:///p",
             "exec:",
             "ssh://m?session=",
         ] {
             assert!(Url::parse(text).is_err(), "{text}");
         }
-        assert!(is_url("http://m") && is_url("user:x") && !is_url("gpu"));
+        assert!(is_url("ftp://m") && is_url("user:x") && !is_url("gpu"));
     }
 }

@@ -14,6 +14,7 @@ use crate::{Boxed, DialError, Dialer, Stream};
 use russh::client::{self, Handle, Msg};
 use russh::{Channel, ChannelMsg, Preferred, SshId};
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -50,6 +51,8 @@ pub struct SshDialer {
     asking: Asking,
     /// Who wants to know how far it has come.
     steps: Option<Steps>,
+    /// Whose keys, hosts and settings, where not this user's.
+    home: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for SshDialer {
@@ -91,13 +94,23 @@ impl SshDialer {
     /// For this machine. `person` is asked what has to be asked until a connection has come to be for the first time.
     #[must_use]
     pub fn new(target: Target, person: Option<Arc<dyn Person>>) -> Self {
-        Self { target, asking: Asking { person, secrets: Arc::<Mutex<Secrets>>::default() }, steps: None }
+        Self { target, asking: Asking { person, secrets: Arc::<Mutex<Secrets>>::default() }, steps: None, home: None }
     }
 
     /// Tells each step that is done, for whoever has to find out which one is not.
     #[must_use]
     pub fn telling(self, steps: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { steps: Some(Box::new(steps)), ..self }
+    }
+
+    /// With the keys, hosts and settings of this home folder instead of the user's: for who acts for somebody else.
+    #[must_use]
+    pub fn in_home(self, home: impl Into<PathBuf>) -> Self {
+        Self { home: Some(home.into()), ..self }
+    }
+
+    fn paths(&self) -> Paths {
+        Paths::find(self.home.clone())
     }
 
     fn step(&self, text: impl FnOnce() -> String) {
@@ -126,7 +139,7 @@ impl SshDialer {
     }
 
     async fn connect(&self) -> Result<Stream, Fail> {
-        let paths = Paths::find();
+        let paths = self.paths();
         let word = begin::word();
         let command = begin::command(self.target.command.as_deref(), &word);
         let begun: Result<Stream, NoBridge> = match self.way(&paths)? {
@@ -320,7 +333,7 @@ impl SshDialer {
     /// Where it cannot be reached. What the program makes of it is in the answer.
     pub async fn run(&self, command: &str, input: &[u8]) -> Result<Ran, DialError> {
         let ran = async {
-            let paths = Paths::find();
+            let paths = self.paths();
             match self.way(&paths)? {
                 Way::System(_, settings) => {
                     let mut pipes = system::start(&self.target, &settings, &paths, command, self.asking.can_ask())?;

@@ -15,10 +15,10 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Those of this user. `HOME` counts, as it does for all of this program.
-    pub(super) fn find() -> Self {
+    /// Those of this user, unless another home is `meant`. `HOME` counts, as it does for all of this program.
+    pub(super) fn find(meant: Option<PathBuf>) -> Self {
         let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
-        let told = std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let told = meant.or_else(|| std::env::var_os("HOME").map(PathBuf::from)).filter(|path| path.is_absolute());
         let moved = told.as_ref().is_some_and(|home| user.as_ref().is_none_or(|user| user.dir != *home));
         let (name, known) = user.map_or_else(|| (String::new(), PathBuf::from("/")), |user| (user.name, user.dir));
         let name = if name.is_empty() { std::env::var("USER").unwrap_or_default() } else { name };
