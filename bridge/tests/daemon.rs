@@ -260,9 +260,9 @@ async fn strangers_the_slow_and_the_many_are_told_so() {
 
     let hasty = world_with(Arc::new(SameUser::new()), Limits { handshake: Duration::from_millis(1), ..Limits::default() });
     let mut client = hasty.dial().await;
-    let (_, code, text) = client.error().await;
-    assert_eq!(code, Code::Unauthenticated);
-    assert!(text.contains("no hello"), "{text}");
+    let (_, Message::Error(late)) = client.message().await else { panic!("it is told why") };
+    assert_eq!(late.known(), Some(Code::Unauthenticated));
+    assert!(late.text.contains("no hello") && late.retryable, "a slow link may try again: {late:?}");
 
     let small = world_with(Arc::new(SameUser::new()), Limits { connections: 1, ..Limits::default() });
     let first = small.client().await;

@@ -4,6 +4,7 @@ use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::message::{Attach, Greet, Hello, OnBehalf, Open};
 use rialto_protocol::{Bytes, ClientId, Message, Scope, codec, limits};
+use rialto_transports::Stream;
 use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -11,20 +12,24 @@ use tokio::net::UnixStream;
 const MAX: u32 = limits::DEFAULT_MAX_FRAME;
 
 pub(crate) struct Raw {
-    pub(crate) stream: UnixStream,
+    pub(crate) stream: Stream,
     decoder: Decoder,
     assembler: Assembler,
 }
 
 impl Raw {
     pub(crate) async fn dial(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).await.unwrap();
+        Self::over(Box::new(UnixStream::connect(socket).await.unwrap()))
+    }
+
+    /// On bytes of any way.
+    pub(crate) fn over(stream: Stream) -> Self {
         Self { stream, decoder: Decoder::new(MAX), assembler: Assembler::new(limits::MAX_EVENT) }
     }
 
     /// Says it, if the other side still listens.
     pub(crate) async fn bytes(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).await.is_ok()
+        self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
     pub(crate) async fn say(&mut self, channel: u16, message: &Message) -> bool {

@@ -231,8 +231,19 @@ impl Drop for World {
 /// What a session that has ended keeps.
 const KEPT: [&str; 10] =
     ["session.json", "cookie", "journal.db", "head.json", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
-/// What is not any session's.
-const OURS: [&str; 3] = ["claim.lock", "history", "history.sqlite"];
+/// What is not any session's: the machine's own, and what shows who comes by a network.
+const OURS: [&str; 10] = [
+    "claim.lock",
+    "history",
+    "history.sqlite",
+    "tokens.json",
+    "tokens.lock",
+    "audit.log",
+    "tls/certificate.pem",
+    "tls/key.pem",
+    "ssh_host_ed25519",
+    "ssh_host_ed25519.pub",
+];
 /// The runner as an interpreter has compiled it.
 const CACHED: &str = "/state/cache/cpython-";
 

@@ -2,16 +2,46 @@
 //! `rialto kernels --check`'s own (`client/cli/check/`), so that a user can ask the same of any machine.
 //!
 //! `docs/kernels.md` says what came of it; `UPDATE_KERNELS=1` writes that.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+//!
+//! What must hold of each way, whatever the kernel, is in `links/`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
+mod links;
 mod place;
 #[path = "../ways/mod.rs"]
 mod ways;
+
+/// What real processes are judged by when they die: the same holds of links.
+#[path = "../chaos/client.rs"]
+#[allow(dead_code, reason = "the chaos tests use the rest")]
+mod client;
+#[path = "../chaos/dice.rs"]
+mod dice;
+#[path = "../chaos/processes.rs"]
+#[allow(dead_code, reason = "the chaos tests use the rest")]
+mod processes;
+#[path = "../chaos/promises.rs"]
+#[allow(dead_code, reason = "the chaos tests use the rest")]
+mod promises;
+#[path = "../chaos/raw.rs"]
+#[allow(dead_code, reason = "the chaos tests use the rest")]
+mod raw;
+#[path = "../chaos/table.rs"]
+#[allow(dead_code, reason = "the chaos tests print it")]
+mod table;
+#[path = "../chaos/world.rs"]
+#[allow(dead_code, reason = "the chaos tests use the rest")]
+mod world;
 
 use place::Place;
 use serde_json::Value;
 use std::path::Path;
 use ways::Way;
+
+/// Larger amounts.
+fn long() -> bool {
+    std::env::var_os("RIALTO_LONG").is_some()
+}
 
 /// The columns of the table.
 const KERNELS: [&str; 4] = ["python", "node", "bash", "js"];

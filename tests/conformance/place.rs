@@ -15,7 +15,10 @@ impl Place {
         // Short and without links: a socket's path ends at 107 bytes, and folders that are links are refused.
         let base = std::fs::canonicalize("/tmp").unwrap();
         let temp = tempfile::Builder::new().prefix("rc-").tempdir_in(base).unwrap();
-        let env = [("RIALTO_STATE_DIR".into(), temp.path().join("s").into()), ("RIALTO_RUNTIME_DIR".into(), temp.path().join("r").into())];
+        let env = [
+            ("RIALTO_STATE_DIR".into(), temp.path().join("s").into()),
+            ("RIALTO_RUNTIME_DIR".into(), temp.path().join("r").into()),
+        ];
         Self { door: Door::open(way, temp.path(), &env), _temp: temp }
     }
 

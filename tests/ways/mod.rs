@@ -5,12 +5,12 @@
 pub(crate) mod proxy;
 mod sshd;
 
+use rialto_transports::Dialer;
 use rialto_transports::exec::ExecDialer;
 use rialto_transports::http::{Address, HttpDialer, Token, tls};
 use rialto_transports::ssh::{SshDialer, Target};
 use rialto_transports::unix::UnixDialer;
 use rialto_transports::websocket::WebSocketDialer;
-use rialto_transports::Dialer;
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -79,8 +79,17 @@ impl Door {
             ("LANG".into(), "C.UTF-8".into()),
         ]);
         let (pin, log) = (String::new(), folder.join("daemon.log"));
-        let mut door =
-            Self { way, folder: folder.to_owned(), env, program: program.to_owned(), daemon: None, port: 0, pin, token: None, log };
+        let mut door = Self {
+            way,
+            folder: folder.to_owned(),
+            env,
+            program: program.to_owned(),
+            daemon: None,
+            port: 0,
+            pin,
+            token: None,
+            log,
+        };
         match way {
             Way::Ssh | Way::Sshd => door.keys(),
             Way::Ws | Way::Wss | Way::Http => door.token = Some(door.said(&["token", "create", "test", "--scope", "admin"])),

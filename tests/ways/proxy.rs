@@ -76,8 +76,10 @@ pub(crate) struct Proxy {
     target: Target,
     plans: Plans,
     kept: Kept,
-    /// How often everything was cut at once.
-    cut: Arc<watch::Sender<u64>>,
+    /// What became of all links that there were then.
+    fate: Arc<watch::Sender<(u64, End)>>,
+    /// Bytes in both directions after which everything is cut at once.
+    most: Arc<AtomicU64>,
 }
 
 /// Links that nobody may hear the end of stay open for as long as the proxy is there.
@@ -86,8 +88,9 @@ type Kept = Arc<Mutex<Vec<Box<dyn Send>>>>;
 impl Proxy {
     fn to(target: Target, plan: impl FnMut() -> Plan + Send + 'static) -> Self {
         let (counted, kept) = (Arc::default(), Kept::default());
-        let (plans, cut) = (Arc::new(Mutex::new(plan)), Arc::new(watch::channel(0).0));
-        Self { socket: PathBuf::new(), port: 0, counted, target, plans, kept, cut }
+        let (plans, fate) = (Arc::new(Mutex::new(plan)), Arc::new(watch::channel((0, End::Cut)).0));
+        let most = Arc::new(AtomicU64::new(u64::MAX));
+        Self { socket: PathBuf::new(), port: 0, counted, target, plans, kept, fate, most }
     }
 
     /// Listens at `socket` for what is meant for `target`.
@@ -151,9 +154,26 @@ impl Proxy {
         Through { dialer, local: true }
     }
 
-    /// Ends all links there are, with a noise.
-    pub(crate) fn cut(&self) {
-        self.cut.send_modify(|times| *times += 1);
+    /// Ends all links there are, in this way.
+    pub(crate) fn ends(&self, end: End) {
+        self.fate.send_modify(|fate| *fate = (fate.0 + 1, end));
+    }
+
+    /// Cuts all links once so many bytes more have passed in either direction.
+    pub(crate) fn cut_after(&self, bytes: u64) {
+        let (up, down) = self.bytes();
+        self.most.store(up + down + bytes, Ordering::Relaxed);
+    }
+
+    /// Links that looked alive to somebody do not any more.
+    pub(crate) fn lets_go(&self) {
+        self.kept.lock().unwrap().clear();
+    }
+
+    /// Bytes that may still pass.
+    fn left(&self) -> u64 {
+        let (up, down) = self.bytes();
+        self.most.load(Ordering::Relaxed).saturating_sub(up + down)
     }
 
     pub(crate) fn cuts(&self) -> u64 {
@@ -188,10 +208,12 @@ impl Dialer for Proxy {
 enum Over {
     Budget,
     Closed,
+    /// Something became of all links at once.
+    Fate,
 }
 
 async fn link(client: Stream, proxy: Proxy, plan: Plan) {
-    let mut cut = proxy.cut.subscribe();
+    let mut fate = proxy.fate.subscribe();
     let Ok(bridge) = (proxy.target)().await else { return };
     let second = if plan.twice { silent(&proxy).await } else { None };
     let (from_client, to_client) = tokio::io::split(client);
@@ -199,18 +221,17 @@ async fn link(client: Stream, proxy: Proxy, plan: Plan) {
     let mut up = Way { from: from_client, to: to_bridge, second, left: plan.up };
     let mut down = Way { from: from_bridge, to: to_client, second: None, left: plan.down };
     let over = tokio::select! {
-        over = up.runs(&plan, &proxy.counted.up) => over,
-        over = down.runs(&plan, &proxy.counted.down) => over,
-        _ = cut.changed() => {
-            proxy.counted.cuts.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
+        over = up.runs(&plan, &proxy, &proxy.counted.up) => over,
+        over = down.runs(&plan, &proxy, &proxy.counted.down) => over,
+        _ = fate.changed() => Over::Fate,
     };
-    if over == Over::Closed {
-        return;
-    }
+    let end = match over {
+        Over::Closed => return,
+        Over::Budget => plan.end,
+        Over::Fate => fate.borrow().1,
+    };
     proxy.counted.cuts.fetch_add(1, Ordering::Relaxed);
-    match plan.end {
+    match end {
         End::Cut => {}
         End::HalfOpen => proxy.kept.lock().unwrap().push(Box::new((up.to, down.from))),
         End::Silence => proxy.kept.lock().unwrap().push(Box::new((up, down))),
@@ -233,7 +254,7 @@ struct Way {
 }
 
 impl Way {
-    async fn runs(&mut self, plan: &Plan, counted: &AtomicU64) -> Over {
+    async fn runs(&mut self, plan: &Plan, proxy: &Proxy, counted: &AtomicU64) -> Over {
         let mut piece = vec![0; plan.piece];
         loop {
             if self.left == 0 {
@@ -247,8 +268,9 @@ impl Way {
             if !plan.pause.is_zero() {
                 tokio::time::sleep(plan.pause).await;
             }
+            let pass = usize::try_from(proxy.left()).unwrap_or(usize::MAX).min(read);
             let written = async {
-                self.to.write_all(&piece[..read]).await?;
+                self.to.write_all(&piece[..pass]).await?;
                 self.to.flush().await
             };
             if written.await.is_err() {
@@ -259,7 +281,16 @@ impl Way {
                 let _ = second.write_all(&piece[..read]).await;
             }
             self.left -= read as u64;
-            counted.fetch_add(read as u64, Ordering::Relaxed);
+            counted.fetch_add(pass as u64, Ordering::Relaxed);
+            if proxy.left() == 0 {
+                proxy.most.store(u64::MAX, Ordering::Relaxed);
+                proxy.ends(End::Cut);
+                return Over::Fate;
+            }
+            if pass < read {
+                // The rest is lost, so nothing may come after it: somebody else has just cut all links.
+                return Over::Fate;
+            }
         }
     }
 }

@@ -178,7 +178,11 @@ async fn converse(
     let hello = match tokio::time::timeout(daemon.limits.handshake, hello(reader)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(end)) => return end,
-        Err(_) => return broke(Code::Unauthenticated, format!("no hello within {:?}", daemon.limits.handshake)),
+        Err(_) => {
+            // A slow link, or a machine that slept: nothing was shown, so nothing was wrong, and it may come again.
+            let text = format!("no hello within {:?}", daemon.limits.handshake);
+            return End::Broke(ErrorReply { retryable: true, ..ErrorReply::new(0, Code::Unauthenticated, text) });
+        }
     };
     let (welcome, who) = match welcome(daemon, &hello, peer, who) {
         Ok(welcomed) => welcomed,

@@ -309,6 +309,13 @@ impl Connection {
         self.closing = true;
     }
 
+    /// It has shown nothing in time. A slow link, or a machine that slept: nothing was wrong, so it may come again.
+    pub(super) fn too_late(&mut self) {
+        let late = ErrorReply::new(0, Code::Unauthenticated, "no hello came in ten seconds");
+        self.error(0, ErrorReply { retryable: true, ..late });
+        self.closing = true;
+    }
+
     /// Gives back memory that an idle connection does not need.
     pub(super) fn rest(&mut self) {
         self.outbox.rest();

@@ -92,7 +92,7 @@ impl Driver {
             } else if connection.leave_by_us.is_some() {
                 gone.push(*slot);
             } else {
-                connection.hang_up(rialto_protocol::Code::Unauthenticated, &"no hello came in ten seconds");
+                connection.too_late();
             }
         }
         for slot in gone {

@@ -9,7 +9,9 @@ mod messages;
 mod stream;
 
 use bystander::Bystander;
+use rialto_transports::unix::UnixDialer;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use stream::{Door, Known};
 use tokio::task::JoinSet;
 
@@ -30,7 +32,8 @@ const CEILING: u64 = 32 * 1024;
 fn attack(name: &'static str, door: Door, base: u64, errors: &'static [&'static str]) {
     play(async move {
         let mut by = Bystander::new(matches!(door, Door::Daemon)).await;
-        let known = Known { socket: by.socket(door), cookie: by.cookie(), session: by.session(), eval: by.first };
+        let dialer = Arc::new(UnixDialer::new(by.socket(door)));
+        let known = Known { dialer, cookie: by.cookie(), session: by.session(), eval: by.first };
         let (supervisor, daemon) = (by.client.supervisor().await, by.daemon());
         let mut running = JoinSet::new();
         let mut seeds = base..base + streams();

@@ -6,8 +6,9 @@ use crate::raw::Raw;
 use rialto_protocol::frame::{Header, IGNORABLE, MORE};
 use rialto_protocol::message::{Attach, Open, Plain, Submit};
 use rialto_protocol::{Code, EvalId, Message, OnError, Scope, Show, codec, limits};
+use rialto_transports::Dialer;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 /// At which door, and as whom.
@@ -24,9 +25,9 @@ pub(crate) enum Door {
 }
 
 /// What a peer may have found out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Known {
-    pub(crate) socket: PathBuf,
+    pub(crate) dialer: Arc<dyn Dialer>,
     pub(crate) cookie: Vec<u8>,
     pub(crate) session: String,
     /// An eval of the bystander's.
@@ -36,7 +37,7 @@ pub(crate) struct Known {
 /// Plays the stream of a seed to its end: the other side has answered or closed. Gives the errors it answered with.
 pub(crate) async fn play(seed: u64, door: Door, known: Known) -> BTreeSet<String> {
     let mut dice = Dice(seed);
-    let mut raw = Raw::dial(&known.socket).await;
+    let mut raw = Raw::over(known.dialer.dial().await.unwrap());
     let inside = enter(&mut raw, &mut dice, door, &known).await;
     // Half of them say nothing but valid messages; what is no frame ends a stream at once, and is the last word of some.
     let temper = dice.below(4);

@@ -29,27 +29,26 @@ pub(crate) async fn upgrading(
     let mut builder = http1::Builder::new();
     builder.max_buf_size(16 * 1024);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io_error)?;
-    let mut connection = Box::pin(connection.with_upgrades());
-    let mut over = false;
-    let response = with(&mut connection, &mut over, sender.send_request(request)).await.map_err(io_error)?;
+    let mut connection = Some(Box::pin(connection.with_upgrades()));
+    let response = with(&mut connection, sender.send_request(request)).await.map_err(io_error)?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(with(&mut connection, &mut over, refusal(response)).await);
+        return Err(with(&mut connection, refusal(response)).await);
     }
     check(&response)?;
-    with(&mut connection, &mut over, hyper::upgrade::on(response)).await.map_err(io_error)
+    with(&mut connection, hyper::upgrade::on(response)).await.map_err(io_error)
 }
 
 /// Drives a connection while something is waited for that comes by it: nobody else would.
 pub(crate) async fn with<T>(
-    connection: &mut Pin<Box<impl Future<Output = hyper::Result<()>> + ?Sized>>,
-    over: &mut bool,
+    connection: &mut Option<Pin<Box<impl Future<Output = hyper::Result<()>> + ?Sized>>>,
     wanted: impl Future<Output = T>,
 ) -> T {
     let mut wanted = pin!(wanted);
     poll_fn(|cx| {
-        // How it ended is told by what was waited for.
-        if !*over {
-            *over = connection.as_mut().poll(cx).is_ready();
+        // How it ended is told by what was waited for, and only once it is gone: one that was closed while nothing was asked
+        // on it has ended well, and whoever wants to send on it would wait for ever.
+        if connection.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {
+            *connection = None;
         }
         wanted.as_mut().poll(cx)
     })

@@ -125,7 +125,7 @@ type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 /// Requests one after the other, on one connection while that lasts.
 struct Requests {
     address: Address,
-    open: Option<(SendRequest<Body>, Connection, bool)>,
+    open: Option<(SendRequest<Body>, Option<Connection>)>,
 }
 
 impl Requests {
@@ -155,22 +155,22 @@ impl Requests {
     }
 
     async fn try_send(&mut self, request: Request<Body>) -> io::Result<Response<Incoming>> {
-        let (sender, connection, over) = match self.open.take() {
+        let (sender, connection) = match self.open.take() {
             Some(open) => self.open.insert(open),
             None => {
                 let (sender, connection) =
                     http1::handshake(TokioIo::new(self.address.connect().await?)).await.map_err(io_error)?;
-                self.open.insert((sender, Box::pin(connection), false))
+                self.open.insert((sender, Some(Box::pin(connection))))
             }
         };
-        with(connection, over, sender.ready()).await.map_err(io_error)?;
-        with(connection, over, sender.send_request(request)).await.map_err(io_error)
+        with(connection, sender.ready()).await.map_err(io_error)?;
+        with(connection, sender.send_request(request)).await.map_err(io_error)
     }
 
     async fn data(&mut self, body: &mut Incoming) -> io::Result<Option<Bytes>> {
         loop {
             let frame = match &mut self.open {
-                Some((_, connection, over)) => with(connection, over, body.frame()).await,
+                Some((_, connection)) => with(connection, body.frame()).await,
                 None => body.frame().await,
             };
             match frame {
@@ -198,7 +198,7 @@ impl Requests {
 
     async fn refused(&mut self, response: Response<Incoming>) -> io::Error {
         match &mut self.open {
-            Some((_, connection, over)) => with(connection, over, refusal(response)).await,
+            Some((_, connection)) => with(connection, refusal(response)).await,
             None => refusal(response).await,
         }
     }
