@@ -58,6 +58,9 @@ No colours.
 \fI~/.local/state/rialto/MACHINE/sessions/ID/\fR
 A session: its journal, its lock, its log.
 .TP
+\fI~/.config/rialto/kernels.toml\fR, \fI.rialto.toml\fR of a project
+Kernels with names of your own.
+.TP
 \fI~/.config/rialto/places.toml\fR
 Places with names, as \fBrialto places\fR writes them.
 .TP
@@ -111,7 +114,8 @@ pub(crate) fn places() -> Vec<CompletionCandidate> {
 
 /// The kernels that can be run here.
 pub(crate) fn kernels() -> Vec<CompletionCandidate> {
-    rialto_kernels::known().into_iter().map(|kernel| CompletionCandidate::new(kernel.name)).collect()
+    let own = rialto_kernels::profiles::of_user().unwrap_or_default().profiles.into_keys();
+    rialto_kernels::known().into_iter().map(|kernel| kernel.name).chain(own).map(CompletionCandidate::new).collect()
 }
 
 pub(crate) fn man() -> Result<u8, Failure> {

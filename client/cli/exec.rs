@@ -7,7 +7,7 @@ use crate::exit::{self, Failure};
 use crate::place::Place;
 use crate::render::Screen;
 use crate::stdin::{Got, Stdin};
-use crate::{paint, reach, target};
+use crate::{paint, project, reach, sanitise, start, target};
 use rialto_client::protocol::event::{Asked, Event};
 use rialto_client::protocol::message::{Escalate, Input, Interrupt, Open, Submit};
 use rialto_client::protocol::trace::is_traceparent;
@@ -48,8 +48,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     let place = Place::of(place)?;
     let args = meant(args, &place);
     let open = open(&args, &place, eval)?;
+    // What that one says of itself is for who sits in front of it.
+    let says_where = open.create.as_ref().is_none_or(|create| create.kernel != target::BUILT_IN);
     if args.detach {
-        return detached(&place, open, eval, source).await;
+        return detached(&args, &place, open, eval, source).await;
     }
     let start = match (&args.session, &args.eval_id) {
         // A session of its own holds nothing but this.
@@ -66,13 +68,14 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     };
     let mut session = place.open(open, "exec", start)?;
     let connected = reach::first(&mut session).await?;
+    say_without_effect(&args, place.made() || connected.opened.created);
     if args.eval_id.is_some() {
         // What ran under this id is shown to whoever means the same code, and to nobody else: refused comes first.
         session.request(submit(eval, &source)).await?;
     }
     let Source { code, show, argv, stdin_is_code } = source;
     let options = EvalOptions { id: Some(eval), show, argv: Some(argv), trace: trace(), ..EvalOptions::default() };
-    let mut follow = Follow::new(&args, stdin_is_code);
+    let mut follow = Follow { says_where, ..Follow::new(&args, stdin_is_code) };
     let mut run = session.eval(code, options)?;
     let outcome = follow.until_it_ends(&mut run).await;
     let n = run.number().unwrap_or(0);
@@ -95,9 +98,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
 }
 
 /// Submits, says how to find it again, and goes.
-async fn detached(place: &Place, open: Open, eval: EvalId, source: Source) -> Result<u8, Failure> {
+async fn detached(args: &ExecArgs, place: &Place, open: Open, eval: EvalId, source: Source) -> Result<u8, Failure> {
     let mut session = place.open(open, "exec", Start::Detached)?;
     let connected = reach::first(&mut session).await?;
+    say_without_effect(args, place.made() || connected.opened.created);
     let Message::EvalInfo(info) = session.request(submit(eval, &source)).await? else {
         return Err(Failure::internal("the submit was answered by something else".to_owned()));
     };
@@ -108,6 +112,15 @@ async fn detached(place: &Place, open: Open, eval: EvalId, source: Source) -> Re
     screen.flush()?;
     paint::talk(&format!("eval {eval}; follow it with: rialto wait {name} {}, or: rialto logs -f {name}", info.n));
     Ok(0)
+}
+
+/// A session that was there already is as it was made.
+fn say_without_effect(args: &ExecArgs, made: bool) {
+    if let (Some(session), false) = (&args.session, made)
+        && let Some(text) = start::without_effect(&args.start.said(), session)
+    {
+        paint::talk(&text);
+    }
 }
 
 /// The trace that whoever called us is in. What is no traceparent is as good as none.
@@ -174,19 +187,29 @@ fn by_extension(file: &str) -> Option<&'static str> {
     }
 }
 
+fn fallback(args: &ExecArgs, place: &Place) -> &'static str {
+    let kernel = target::default_kernel(place, args.start.python.as_deref());
+    if kernel == target::BUILT_IN {
+        paint::talk("no Python was found: this runs as JavaScript, by the kernel js that is built in; -k names another");
+    }
+    kernel
+}
+
 /// Where it runs: in the session that is named, or in one of its own whose id follows from the eval's, so that a retry meets
 /// the same session.
 fn open(args: &ExecArgs, place: &Place, eval: EvalId) -> Result<Open, Failure> {
-    let fallback = || {
-        let kernel = target::default_kernel(place, args.python.as_deref());
-        if kernel == target::BUILT_IN && args.session.is_none() {
-            paint::talk("no Python was found: this runs as JavaScript, by the kernel js that is built in; -k names another");
-        }
-        kernel
-    };
     let by_name = || args.file.as_deref().and_then(by_extension);
-    let kernel = args.kernel.as_deref().or_else(by_name).unwrap_or_else(fallback);
-    let mut create = target::create(kernel, args.python.as_deref(), &args.life)?;
+    let chosen = match (args.kernel.as_deref(), by_name()) {
+        (Some(kernel), _) => project::named(kernel, place)?,
+        // What is there already is met, whatever the project wants of new ones.
+        (None, _) if args.session.is_some() => target::DEFAULT_KERNEL.into(),
+        (None, Some(kernel)) => kernel.into(),
+        (None, None) => match project::default(place)? {
+            Some(chosen) => chosen,
+            None => fallback(args, place).into(),
+        },
+    };
+    let mut create = start::create(&chosen, &args.start, &args.life, place)?;
     if let Some(session) = &args.session {
         if args.kernel.is_some() {
             // Asked to make it where it is not there, we can say at once that it can never be there.
@@ -209,6 +232,8 @@ struct Follow {
     json: bool,
     stdin_is_code: bool,
     own_session: bool,
+    /// Says which environment the kernel is in.
+    says_where: bool,
     timeout: Option<Duration>,
     timed_out: bool,
     interrupts: u32,
@@ -226,6 +251,7 @@ impl Follow {
             json: args.json,
             stdin_is_code,
             own_session: args.session.is_none(),
+            says_where: true,
             timeout: args.timeout,
             timed_out: false,
             interrupts: 0,
@@ -375,6 +401,12 @@ impl Follow {
             }
             // The disk is full, or the queue: nobody should wait without knowing for what.
             Incoming::Delayed { error, in_ms, .. } => paint::talk(&format!("{}; trying again in {in_ms} ms", error.text)),
+            // Which environment it is in, where that is not simply the one of whoever called.
+            Incoming::Event(Record { event: Event::LifeStarted(life), .. }) if !self.json && self.says_where => {
+                if let Some(note) = &life.kernel.note {
+                    paint::talk(&sanitise::text(note));
+                }
+            }
             Incoming::Gap(gap) => paint::talk(&format!("events {} to {} are no longer kept", gap.from, gap.to)),
             // Everything is read here, as fast as it is written out: that some of it is still to come is no news.
             Incoming::Notice(notice) if notice.what == "behind" => {}

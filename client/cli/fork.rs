@@ -17,7 +17,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ForkArgs) -> Result<u8, Failur
         return Err(Failure::new(exit::ERROR, text));
     }
     let mut walk = Walk::new(&plan, &place, &args.session)?;
-    let mut create = create(&plan, None, args.cwd.as_deref(), args.python.as_deref())?;
+    let mut create = create(&place, &plan, None, args.cwd.as_deref(), args.python.as_deref())?;
     create.must_be_new = true;
     let open = Open { session: args.name.clone(), create: Some(create), ..Open::default() };
     let mut target = Target::open(&place, open, "fork").await?;

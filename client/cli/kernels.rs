@@ -3,7 +3,7 @@
 use crate::args::PlaceArgs;
 use crate::completions;
 use crate::exit::Failure;
-use crate::{check, ls, paint};
+use crate::{check, ls, paint, project};
 use clap_complete::engine::ArgValueCandidates;
 use rialto_kernels::KernelSpec;
 use serde_json::json;
@@ -40,6 +40,10 @@ pub(crate) fn list(as_json: bool) -> Result<u8, Failure> {
             let line = json!({ "name": name, "language": language, "program": program, "version": version });
             writeln!(out, "{line}")?;
         }
+        for (name, profile, file) in project::known()? {
+            let line = json!({ "name": name, "kernel": profile.base(), "profile": file });
+            writeln!(out, "{line}")?;
+        }
         out.flush()?;
         return Ok(0);
     }
@@ -48,6 +52,11 @@ pub(crate) fn list(as_json: bool) -> Result<u8, Failure> {
         let version = version.as_deref().unwrap_or("-");
         let program = program.as_deref().unwrap_or("not found");
         table.add_row([name, language, version, program].map(ls::plain));
+    }
+    for (name, profile, file) in project::known()? {
+        table.add_row(
+            [name, profile.base(), "-".to_owned(), format!("profile of {}", file.display())].map(|text| ls::plain(&text)),
+        );
     }
     ls::print(&table)?;
     for missing in known.iter().filter(|spec| spec.program.is_none()) {

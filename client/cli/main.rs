@@ -32,6 +32,7 @@ mod past;
 mod people;
 mod place;
 mod places;
+mod project;
 mod reach;
 mod redact;
 mod render;
@@ -44,6 +45,7 @@ mod runtime;
 mod sanitise;
 mod serve;
 mod share;
+mod start;
 mod stdin;
 mod stdio;
 mod supervise;
@@ -85,9 +87,9 @@ fn main() -> ExitCode {
         return exit::code(Err(e));
     }
     // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
-    let args::ReplArgs { session, kernel, new, python, observe, life: _, edit_mode: _, done } = &args.repl;
+    let args::ReplArgs { session, kernel, new, start, observe, life: _, edit_mode: _, done } = &args.repl;
     if args.command.is_some()
-        && (session.is_some() || kernel.is_some() || *new || python.is_some() || *observe || done.on_done.is_some())
+        && (session.is_some() || kernel.is_some() || *new || !start.said().is_empty() || *observe || done.on_done.is_some())
     {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
         return exit::code(Err(Failure::usage(text)));
@@ -144,6 +146,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Redact(args) => redact::run(&place, &args).await,
         Command::Places(args) => places::run(args).await,
         Command::Kernels(args) => kernels::run(&place, &args),
+        Command::Allow(args) => project::allow::run(&place, &args),
         Command::Doctor => doctor::run(),
         Command::Rpc(args) => rpc::run(&place, &args).await,
         Command::Serve(args) => serve::run(&args).await,

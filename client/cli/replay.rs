@@ -18,7 +18,7 @@ use crate::args::{PlaceArgs, ReplayArgs};
 use crate::exit::{self, Failure};
 use crate::logs::Item;
 use crate::place::Place;
-use crate::{paint, target as session};
+use crate::{paint, start};
 use report::Report;
 use rialto_client::protocol::message::{Create, Open};
 use rialto_client::protocol::{EvalNumber, Outcome};
@@ -46,7 +46,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ReplayArgs) -> Result<u8, Fail
         // Made for the first eval and not before: where there is nothing to run there is no session.
         let target = match &mut target {
             Some(target) => target,
-            None => target.insert(Target::open(&place, open(&plan, args)?, "replay").await?),
+            None => target.insert(Target::open(&place, open(&place, &plan, args)?, "replay").await?),
         };
         let again = target.run(&input, &mut progress).await?;
         progress.step();
@@ -120,8 +120,8 @@ impl Counts {
 }
 
 /// The fresh session: named and kept, or gone with this program.
-fn open(plan: &Plan, args: &ReplayArgs) -> Result<Open, Failure> {
-    let mut create = create(plan, args.kernel.as_deref(), args.cwd.as_deref(), args.python.as_deref())?;
+fn open(place: &Place, plan: &Plan, args: &ReplayArgs) -> Result<Open, Failure> {
+    let mut create = create(place, plan, args.kernel.as_deref(), args.cwd.as_deref(), args.python.as_deref())?;
     create.ends_when_done = args.into.is_none();
     create.remove_at_end = args.into.is_none();
     create.must_be_new = args.into.is_some();
@@ -130,20 +130,25 @@ fn open(plan: &Plan, args: &ReplayArgs) -> Result<Open, Failure> {
 
 /// A session like the one that was, unless told otherwise.
 pub(crate) fn create(
+    place: &Place,
     plan: &Plan,
     kernel: Option<&str>,
     cwd: Option<&std::path::Path>,
     python: Option<&std::path::Path>,
 ) -> Result<Create, Failure> {
-    let mut create = session::create(kernel.unwrap_or(&plan.kernel), python, &crate::args::LifeArgs::default())?;
+    let said = crate::args::StartArgs {
+        python: python.map(std::path::Path::to_owned),
+        cwd: cwd.map(std::path::Path::to_owned),
+        ..Default::default()
+    };
+    let mut create = start::create(&kernel.unwrap_or(&plan.kernel).into(), &said, &crate::args::LifeArgs::default(), place)?;
     // The same interpreter only for the same kernel.
     if python.is_none() && kernel.is_none_or(|kernel| kernel == plan.kernel) {
         create.program.clone_from(&plan.program);
     }
-    create.cwd = match cwd {
-        Some(cwd) => session::cwd().join(cwd).to_string_lossy().into_owned(),
-        None => plan.cwd.clone(),
-    };
+    if cwd.is_none() && !place.is_far() {
+        create.cwd.clone_from(&plan.cwd);
+    }
     Ok(create)
 }
 

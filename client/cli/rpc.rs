@@ -11,7 +11,7 @@ use crate::args::{PlaceArgs, RpcArgs};
 use crate::exit::{self, Failure};
 use crate::place::Place;
 use crate::stdin::{Got, Stdin};
-use crate::target;
+use crate::{project, start, target};
 use line::{Lines, Request};
 use rialto_client::protocol::assemble::Assembler;
 use rialto_client::protocol::frame::{Decoder, Header};
@@ -39,7 +39,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: &RpcArgs) -> Result<u8, Failure
         (Some(session), None) if args.observe => target::observed(session),
         (Some(session), None) => target::existing(session),
         (session, kernel) => {
-            target::wanted(session.as_deref(), kernel.as_deref(), false, None, &args.life, &|_| true, &|_| false)?
+            let chosen = match kernel {
+                Some(kernel) => project::named(kernel, &place)?,
+                None => target::DEFAULT_KERNEL.into(),
+            };
+            let create = start::create(&chosen, &args.start, &args.life, &place)?;
+            target::wanted(session.as_deref(), &chosen.kernel, false, create)
         }
     };
     let link = match place.connect(open).await {

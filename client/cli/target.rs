@@ -1,9 +1,9 @@
 //! Which session is meant: by name, or the one that belongs to this project and kernel.
 
-use crate::args::LifeArgs;
 use crate::place::Place;
+use crate::start::cwd;
+use rialto_client::protocol::Scope;
 use rialto_client::protocol::message::{Create, Open};
-use rialto_client::protocol::{ErrorReply, Scope};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -40,33 +40,6 @@ pub(crate) fn default_name(kernel: &str, root: &Path) -> String {
     if folder.is_empty() { format!("{kernel}-{hash}") } else { format!("{kernel}-{folder}-{hash}") }
 }
 
-/// The folder this process is in, as text.
-pub(crate) fn cwd() -> PathBuf {
-    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
-}
-
-/// A request for a new session.
-pub(crate) fn create(kernel: &str, python: Option<&Path>, life: &LifeArgs) -> Result<Create, ErrorReply> {
-    let program = python.map(|p| {
-        // Relative to where the user stands, not to where the supervisor will.
-        let path = if p.components().count() > 1 { cwd().join(p) } else { p.to_owned() };
-        path.to_string_lossy().into_owned()
-    });
-    Ok(Create {
-        id: rialto_client::request_id()?,
-        kernel: kernel.to_owned(),
-        session: None,
-        program,
-        cwd: cwd().to_string_lossy().into_owned(),
-        env: Default::default(),
-        must_be_new: false,
-        ends_when_done: false,
-        remove_at_end: false,
-        cull_after_ms: life.cull_after_ms(),
-        setup: Default::default(),
-    })
-}
-
 /// An existing session, by whatever names it.
 pub(crate) fn existing(session: &str) -> Open {
     Open { session: session.to_owned(), ..Open::default() }
@@ -85,31 +58,28 @@ pub(crate) fn default_kernel(place: &Place, python: Option<&Path>) -> &'static s
 }
 
 /// What a person who says `rialto [SESSION] [-k KERNEL] [--new]` wants.
-pub(crate) fn wanted(
-    session: Option<&str>,
-    kernel: Option<&str>,
-    new: bool,
-    python: Option<&Path>,
-    life: &LifeArgs,
-    known: &dyn Fn(&str) -> bool,
-    is_kernel: &dyn Fn(&str) -> bool,
-) -> Result<Open, ErrorReply> {
-    // A name nobody has that is a kernel's means: that kernel's session of this project.
-    let (session, kernel) = match (session, kernel) {
-        (Some(name), None) if !known(name) && is_kernel(name) => (None, Some(name)),
-        other => other,
-    };
-    let kernel = kernel.unwrap_or(DEFAULT_KERNEL);
-    let mut create = create(kernel, python, life)?;
-    let root = project_root(&cwd());
+pub(crate) fn wanted(session: Option<&str>, kernel: &str, new: bool, mut create: Create) -> Open {
     let name = match (session, new) {
         (Some(name), _) => name.to_owned(),
-        (None, false) => default_name(kernel, &root),
+        (None, false) => default_name(kernel, &project_root(&cwd())),
         // A second session of the same project needs a name of its own; the bridge makes an id, and that will do.
         (None, true) => String::new(),
     };
     create.must_be_new = new && session.is_some();
-    Ok(Open { session: name, create: Some(create), ..Open::default() })
+    Open { session: name, create: Some(create), ..Open::default() }
+}
+
+/// A name nobody has that is a kernel's means: that kernel's session of this project.
+pub(crate) fn kernel_by_name<'a>(
+    session: Option<&'a str>,
+    kernel: Option<&'a str>,
+    known: &dyn Fn(&str) -> bool,
+    is_kernel: &dyn Fn(&str) -> bool,
+) -> (Option<&'a str>, Option<&'a str>) {
+    match (session, kernel) {
+        (Some(name), None) if !known(name) && is_kernel(name) => (None, Some(name)),
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -132,9 +102,7 @@ mod tests {
 
     #[test]
     fn a_kernels_name_means_its_session_unless_a_session_has_it() {
-        let open = wanted(Some("python"), None, false, None, &LifeArgs::default(), &|_| false, &|k| k == "python").unwrap();
-        assert!(open.session.starts_with("python-"), "{open:?}");
-        let open = wanted(Some("python"), None, false, None, &LifeArgs::default(), &|_| true, &|k| k == "python").unwrap();
-        assert_eq!(open.session, "python");
+        assert_eq!(kernel_by_name(Some("python"), None, &|_| false, &|k| k == "python"), (None, Some("python")));
+        assert_eq!(kernel_by_name(Some("python"), None, &|_| true, &|k| k == "python"), (Some("python"), None));
     }
 }

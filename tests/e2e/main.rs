@@ -10,6 +10,7 @@ mod daemon;
 mod done;
 mod editing;
 mod ends;
+mod environment;
 mod exec;
 mod export;
 mod history;

@@ -8,6 +8,7 @@ mod people;
 mod places;
 mod run;
 mod serve;
+mod start;
 
 pub(crate) use control::*;
 pub(crate) use look::*;
@@ -17,6 +18,7 @@ pub(crate) use people::*;
 pub(crate) use places::*;
 pub(crate) use run::*;
 pub(crate) use serve::*;
+pub(crate) use start::*;
 
 use crate::completions;
 use clap::{Parser, Subcommand, ValueHint};
@@ -109,6 +111,8 @@ pub(crate) enum Command {
     Places(PlacesArgs),
     /// List the kernels that can be run here
     Kernels(crate::kernels::KernelsArgs),
+    /// Let a project's .rialto.toml say how kernels are started
+    Allow(crate::project::allow::AllowArgs),
     /// Check this machine: folders, interpreters, what a logout would end
     Doctor,
     /// Speak the protocol as JSON lines on stdin and stdout

@@ -1,25 +1,24 @@
 //! Opening a session in a terminal, and how long a new one lives.
 
+use super::start::StartArgs;
 use crate::completions;
 use crate::repl::editor::Mode;
 use clap::ValueHint;
 use clap_complete::engine::ArgValueCandidates;
-use std::path::PathBuf;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ReplArgs {
     /// The session: its name, its id or the beginning of one. Default: the session of this project and kernel
     #[arg(add = ArgValueCandidates::new(completions::sessions))]
     pub(crate) session: Option<String>,
-    /// The kernel of a new session
+    /// The kernel of a new session, or a profile (~/.config/rialto/kernels.toml, .rialto.toml of the project)
     #[arg(short, long, value_name = "KERNEL", add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) kernel: Option<String>,
     /// Make a new session, even where one of that name or project is there
     #[arg(long)]
     pub(crate) new: bool,
-    /// The interpreter of a new session
-    #[arg(long, visible_aliases = ["program", "node"], value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
-    pub(crate) python: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
     /// Keys as in emacs or vi. Default: what ~/.inputrc says
     #[arg(long, value_name = "KEYS", env = "RIALTO_EDIT_MODE")]
     pub(crate) edit_mode: Option<Mode>,
@@ -28,7 +27,7 @@ pub(crate) struct ReplArgs {
     #[command(flatten)]
     pub(crate) done: DoneArgs,
     /// Only watch a session that is there: nothing typed reaches it
-    #[arg(long, requires = "session", conflicts_with_all = ["kernel", "new", "python", "on_done"])]
+    #[arg(long, requires = "session", conflicts_with_all = ["kernel", "new", "cwd", "env", "venv", "conda", "python", "login", "on_done"])]
     pub(crate) observe: bool,
 }
 

@@ -3,10 +3,10 @@
 use super::open::DoneArgs;
 use super::open::LifeArgs;
 use super::open::seconds;
+use super::start::StartArgs;
 use crate::completions;
 use clap::ValueHint;
 use clap_complete::engine::ArgValueCandidates;
-use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -55,9 +55,8 @@ pub(crate) struct ExecArgs {
     /// Delete the session's journal when it ends
     #[arg(long, conflicts_with_all = ["session", "detach"])]
     pub(crate) rm: bool,
-    /// The interpreter of a new session
-    #[arg(long, visible_aliases = ["program", "node"], value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
-    pub(crate) python: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
     /// Arguments for the code (sys.argv)
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,
@@ -78,7 +77,9 @@ pub(crate) struct RpcArgs {
     pub(crate) kernel: Option<String>,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
     /// Only watch a session that is there: requests that would change anything are refused
-    #[arg(long, requires = "session", conflicts_with = "kernel")]
+    #[arg(long, requires = "session", conflicts_with_all = ["kernel", "cwd", "env", "venv", "conda", "python", "login"])]
     pub(crate) observe: bool,
 }

@@ -7,7 +7,7 @@
 
 pub(crate) mod commands;
 
-use crate::args::{Args, Command, PlaceArgs};
+use crate::args::{Args, Command, PlaceArgs, StartArgs};
 use crate::exit::{self, Failure};
 use rialto_bridge::auth::{Authenticator, Identity, Refused};
 use rialto_bridge::daemon::{Daemon, Limits};
@@ -176,13 +176,20 @@ pub(crate) fn check(args: &Args) -> Result<(), Failure> {
     }
     match &args.command {
         Some(Command::Exec(args)) if args.file.as_deref().is_some_and(|file| file != "-") => may_touch("FILE is read"),
-        Some(Command::Exec(args)) if args.python.is_some() => may_touch("--python starts a program"),
-        Some(Command::Repl(args)) if args.python.is_some() => may_touch("--python starts a program"),
+        Some(Command::Exec(args)) => touches(&args.start),
+        Some(Command::Repl(args)) => touches(&args.start),
+        Some(Command::Rpc(args)) => touches(&args.start),
         Some(Command::Export(args)) if args.output.is_some() => may_touch("-o writes a file"),
         Some(Command::Replay(args)) if args.python.is_some() || args.cwd.is_some() => may_touch("--python and --cwd"),
         Some(Command::Fork(args)) if args.python.is_some() || args.cwd.is_some() => may_touch("--python and --cwd"),
         _ => Ok(()),
     }
+}
+
+/// What a new session finds is the machine's: a program, a folder, and what is in the environment of this very program.
+fn touches(start: &StartArgs) -> Result<(), Failure> {
+    let said = start.said();
+    if said.is_empty() { Ok(()) } else { may_touch(&said.join(" and ")) }
 }
 
 #[cfg(test)]

@@ -178,6 +178,14 @@ impl Place {
         }
     }
 
+    /// Another machine, with folders of its own.
+    pub(crate) fn is_far(&self) -> bool {
+        match self {
+            Self::Here { .. } => false,
+            Self::There(there) => there.far,
+        }
+    }
+
     /// What `--at` would be for it; nothing for this machine.
     pub(crate) fn at(&self) -> Option<String> {
         match self {
@@ -229,14 +237,7 @@ impl Place {
     pub(crate) fn open_with(&self, open: Open, options: Options) -> Session {
         match self {
             Self::Here { .. } => Session::new(self.clone(), open, options),
-            Self::There(there) => {
-                let mut open = open;
-                // Our folder is none of another machine's. There it is the home folder.
-                if let (Some(create), true) = (&mut open.create, there.far) {
-                    create.cwd = String::new();
-                }
-                Session::new(there.through.clone(), open, options)
-            }
+            Self::There(there) => Session::new(there.through.clone(), open, options),
         }
     }
 

@@ -178,13 +178,21 @@ impl Repl {
         };
         let company = if others.is_empty() { String::new() } else { format!("; also attached: {}", others.join(", ")) };
         self.talk(&format!("{kernel} in {how}{company}. Ctrl-D detaches, :help helps."));
-        if let Some(note) = status.info.as_ref().and_then(|i| i.note.as_ref()) {
-            self.talk(note);
-        }
+        self.say_note(status.info.as_ref().and_then(|info| info.note.as_deref()));
         match status.state.as_str() {
             "ended" => self.talk("this session has ended: it can be read, not run"),
             "no_kernel" => self.talk("its kernel is gone; the next entry starts a fresh one"),
             _ => {}
+        }
+    }
+
+    /// What is worth knowing of the kernel's surroundings: with the greeting, or when it is ready after that. Not again for each life.
+    pub(super) fn say_note(&mut self, note: Option<&str>) {
+        if let Some(note) = note
+            && self.noted.as_deref() != Some(note)
+        {
+            self.talk(note);
+            self.noted = Some(note.to_owned());
         }
     }
 
@@ -194,7 +202,7 @@ impl Repl {
         let mut missed = Missed::new(&self.principal, shown);
         let mut until = connected.attached.as_ref().map_or(0, |attached| attached.head);
         let mut deadline = Instant::now() + COUNTING;
-        let mut failed = None;
+        let (mut failed, mut note) = (None, None::<String>);
         // What this user saw of it is not told again, wherever the events begin.
         let seen = self.away.map_or(0, |cursor| cursor.seq);
         while self.session.cursor().map_or(0, |cursor| cursor.seq) < until {
@@ -216,7 +224,8 @@ impl Repl {
                     self.evals.follow(&record);
                     match &record.event {
                         Event::LifeEnded(e) if e.why == EndOfLife::FailedStart => failed.clone_from(&e.death.failed_start),
-                        Event::LifeStarted(_) => failed = None,
+                        Event::LifeEnded(_) => note = None,
+                        Event::LifeStarted(e) => (failed, note) = (None, e.kernel.note.clone()),
                         _ => {}
                     }
                     if record.seq > seen {
@@ -233,6 +242,7 @@ impl Repl {
             }
         }
         self.until = until;
+        self.say_note(note.as_deref());
         if let Some(said) = failed {
             self.talk(&format!("the kernel did not start: {said}"));
         }

@@ -159,6 +159,7 @@ impl Repl {
                 self.say_queue();
             }
             Event::LifeEnded(e) => self.life_ended(&e),
+            Event::LifeStarted(e) => self.say_note(e.kernel.note.as_deref()),
             Event::Redacted(e) => self.talk(&format!("the text of eval #{} was removed", e.n)),
             _ => {}
         }

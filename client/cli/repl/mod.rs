@@ -71,18 +71,32 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
     }
     let place = Place::of(place)?;
     let known = |name: &str| place.home().is_none_or(|home| home.resolve(name).is_ok());
-    let is_kernel = |name: &str| rialto_kernels::known().iter().any(|k| k.name == name);
     // What the place's URL says is meant where nothing else is named.
     let session = args.session.as_deref().or_else(|| place.session().filter(|_| !args.new));
     let kernel = args.kernel.as_deref().or_else(|| place.kernel());
     let named = kernel.is_some();
-    let names_a_kernel = session.is_some_and(|name| !known(name) && is_kernel(name));
-    let fallback = || (!names_a_kernel).then(|| target::default_kernel(&place, args.python.as_deref()));
-    let kernel = kernel.or_else(fallback);
-    let mut open = target::wanted(session, kernel, args.new, args.python.as_deref(), &args.life, &known, &is_kernel)?;
-    // An id, or the beginning of one, names what is there and never makes anything.
+    let (session, kernel) = target::kernel_by_name(session, kernel, &known, &crate::project::is_kernel);
+    // An id, or the beginning of one, names what is there and never makes anything: no profile is needed for it.
+    let there = session.is_some_and(&known) && place.home().is_some() && !args.new && !named;
+    let chosen = match kernel {
+        Some(kernel) => crate::project::named(kernel, &place)?,
+        None if there => target::DEFAULT_KERNEL.into(),
+        None => match crate::project::default(&place)? {
+            Some(chosen) => chosen,
+            None => target::default_kernel(&place, args.start.python.as_deref()).into(),
+        },
+    };
+    let create = crate::start::create(&chosen, &args.start, &args.life, &place)?;
+    let mut open = target::wanted(session, &chosen.kernel, args.new, create);
     if !open.session.is_empty() && known(&open.session) && !args.new && !named {
         open.create = open.create.filter(|_| place.home().is_none());
+    }
+    let said = args.start.said();
+    if place.home().is_some()
+        && known(&open.session)
+        && let Some(text) = crate::start::without_effect(&said, &open.session)
+    {
+        crate::paint::talk(&text);
     }
     open_in_terminal(&place, open, args.edit_mode, &args.done, None).await
 }
@@ -220,6 +234,8 @@ struct Repl {
     mode: Option<Mode>,
     /// So many of the last lines were asked for: then what was missed is only counted.
     begins_with: Option<usize>,
+    /// What was said of the kernel's surroundings.
+    noted: Option<String>,
     /// Which eval Ctrl-C at the prompt was offered to stop, and when.
     offered: Option<(EvalNumber, Instant)>,
     /// What is asked once more, and when.
@@ -278,6 +294,7 @@ impl Repl {
             ended: false,
             mode,
             begins_with: None,
+            noted: None,
             offered: None,
             ask_again: None,
             done: Done::new(None, Duration::MAX, Way::Off),

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 /// How long a shell may take. A session that is being made waits for it.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The most that is read of what it prints, noise included. Bytes.
-const MOST: usize = 4 * 1024 * 1024;
+const MOST: usize = 1024 * 1024;
 
 /// The environment that the user's login shell makes of ours.
 pub(super) async fn login(env: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
@@ -65,32 +65,32 @@ async fn said(mut command: Command, mark: &str) -> Result<BTreeMap<String, Strin
     let _ = tokio::time::timeout(Duration::from_secs(1), child.wait()).await;
     match read {
         Ok(Some(bytes)) => Ok(variables(&bytes)),
-        Ok(None) => Err("ended without saying its environment".to_owned()),
+        Ok(None) => Err("ended, or printed a mebibyte, without saying its environment".to_owned()),
         Err(_) => Err(format!("did not end within {} s", LIMIT.as_secs())),
     }
 }
 
 /// What stands between the two marks. It is not waited for the end: something in the background may hold the pipe open.
-async fn between(stdout: impl tokio::io::AsyncRead + Unpin, mark: &str) -> Option<Vec<u8>> {
-    let (mut reader, mut read, mut chunk) = (BufReader::new(stdout), Vec::new(), vec![0; 16 * 1024]);
-    let (begin, end) = (format!("{mark}\n"), format!("{mark}\n"));
+async fn between(mut stdout: impl tokio::io::AsyncRead + Unpin, mark: &str) -> Option<Vec<u8>> {
+    let (mut read, mut chunk) = (Vec::new(), vec![0; 16 * 1024]);
+    let mark = format!("{mark}\n").into_bytes();
+    let (mut begin, mut looked) = (None, 0);
     loop {
-        let n = reader.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
+        let n = stdout.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
         read.extend_from_slice(chunk.get(..n)?);
-        if let Some(at) = find(&read, begin.as_bytes()).map(|at| at + begin.len())
-            && let Some(body) = read.get(at..)
-            && let Some(len) = find(body, end.as_bytes())
-        {
-            return body.get(..len).map(<[u8]>::to_vec);
+        // What was looked through is not looked through again, but for a mark that came in two pieces.
+        while let Some(at) = memchr::memmem::find(read.get(looked..)?, &mark).map(|at| looked + at) {
+            looked = at + mark.len();
+            match begin {
+                None => begin = Some(looked),
+                Some(begin) => return read.get(begin..at).map(<[u8]>::to_vec),
+            }
         }
+        looked = looked.max(read.len().saturating_sub(mark.len()));
         if read.len() > MOST {
             return None;
         }
     }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
 }
 
 /// `NAME=VALUE`, each ended by a null. What is no text cannot be handed on.
