@@ -52,7 +52,7 @@ impl Place {
         let temp = tempfile::Builder::new().prefix("bench-").tempdir().unwrap();
         let home = Home::at(&temp.path().join("state"), &temp.path().join("run")).unwrap();
         let env = vec![("RIALTO_STATE_DIR".into(), home.state().into()), ("RIALTO_RUNTIME_DIR".into(), home.runtime().into())];
-        let spawn = Spawn { exe: RIALTO.into(), args: vec!["supervise".into()], env, scope: false };
+        let spawn = Spawn { exe: RIALTO.into(), args: vec!["supervise".into()], env, scope: false, agent: None };
         Self { temp, home, spawn, python: python(), daemon: None }
     }
 

@@ -12,7 +12,7 @@ pub(crate) async fn run() -> Result<u8, Failure> {
         Some(guest) => crate::facade::daemon(guest)?,
         None => {
             let (home, spawn) = serve::parts()?;
-            Daemon::new(home, spawn)
+            Daemon::new(home, spawn.with_own_agent())
         }
     };
     daemon.stdio(shutdown).await;

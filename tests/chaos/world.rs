@@ -58,7 +58,7 @@ impl World {
             ("RIALTO_LOG".into(), "warn".into()),
         ];
         env.extend(environment.iter().map(|(key, value)| (key.into(), value.into())));
-        let spawn = Spawn { exe: RIALTO.into(), args: vec!["supervise".into()], env, scope: false };
+        let spawn = Spawn { exe: RIALTO.into(), args: vec!["supervise".into()], env, scope: false, agent: None };
         Self { temp, home, spawn, next: 0 }
     }
 

@@ -7,6 +7,7 @@
 //!   requests/REQUEST  the id of the session that a create request made
 //!   claim.lock        held while any of these change
 //! RUNTIME  /run/user/UID/rialto, else /tmp/rialto-UID
+//!   ID-STAT.agent     leads to the ssh agent of whoever attached last
 //!   ID-STAT.sock      a session's socket; four letters tell apart the state folders that share the runtime folder
 //! ```
 //!
@@ -15,6 +16,7 @@
 //! A home will never know a kernel, a frame or who is connected. All its work is file operations: short, blocking, and for
 //! async callers inside [`crate::tasks::blocking`].
 
+pub mod agent;
 mod claim;
 pub mod door;
 mod error;

@@ -51,6 +51,7 @@ impl Home {
         if let Ok(socket) = session.socket() {
             ours::remove(socket)?;
         }
+        session.forget_agent();
         drop(lock);
         self.sweep()
     }

@@ -95,7 +95,13 @@ pub(crate) async fn ensure_within(
     // More than once, because a session may end and be deleted between being found and being reached.
     for _ in 0..3 {
         let (at, asked, who, quotas) = (home.clone(), open.clone(), who.clone(), quotas.clone());
-        let found = blocking(move || find(&at, &asked, &who, quotas.as_deref())).await;
+        let agent = how.agent.clone();
+        let found = blocking(move || {
+            let found = find(&at, &asked, &who, quotas.as_deref())?;
+            point(&found.session, agent.as_deref(), &asked, &who);
+            Ok::<_, Missed>(found)
+        });
+        let found = found.await;
         let found =
             found.map_err(|why| ErrorReply::new(re, Code::Internal, format!("the search for a session failed: {why}")))?;
         let found = found.map_err(|missed| missed.reply(re))?;
@@ -219,6 +225,17 @@ fn settle(open: &Open) -> Result<Open, ErrorReply> {
         }
     }
     Ok(open)
+}
+
+/// Who comes as the user itself, to do something, brings the agent along.
+fn point(session: &SessionHome, agent: Option<&Path>, open: &Open, who: &Identity) {
+    if let Some(agent) = agent
+        && *who == auth::ourself()
+        && open.scope != Some(rialto_protocol::Scope::Observe)
+        && let Err(why) = session.point_agent(agent)
+    {
+        tracing::debug!(session = %session.id(), %why, "the session's ssh agent stays what it was");
+    }
 }
 
 /// Told before anything is made: a session of a kernel that nobody knows would be a name taken for nothing.

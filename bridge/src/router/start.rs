@@ -3,6 +3,7 @@
 use super::reach::unreachable;
 use super::readiness::{MAX_NOISE, Readiness};
 use crate::home::SessionHome;
+use crate::home::agent::AGENT_VARIABLE;
 use crate::home::leftover::SESSION_VARIABLE;
 use crate::supervisor::GIVEN_VARIABLE;
 use rialto_protocol::message::Create;
@@ -38,15 +39,24 @@ pub struct Spawn {
     /// Ask systemd for a scope of its own: `setsid` alone does not leave the cgroup of a login or a service, and what is in
     /// that ends with it.
     pub scope: bool,
+    /// Where the ssh agent of this very user is, who comes to sessions in this process: each session it opens can use it from then
+    /// on. None for a server that others come to: its agent is not theirs.
+    pub agent: Option<PathBuf>,
 }
 
 impl Spawn {
+    /// The same, for a process that is the user's own client here: its agent is the user's.
+    #[must_use]
+    pub fn with_own_agent(self) -> Self {
+        Self { agent: std::env::var_os(AGENT_VARIABLE).map(PathBuf::from), ..self }
+    }
+
     /// This program's own `supervise`.
     ///
     /// # Errors
     /// Where the system does not say which program we are.
     pub fn own() -> io::Result<Self> {
-        Ok(Self { exe: own_exe()?, args: vec!["supervise".into()], env: Vec::new(), scope: has_user_systemd() })
+        Ok(Self { exe: own_exe()?, args: vec!["supervise".into()], env: Vec::new(), scope: has_user_systemd(), agent: None })
     }
 }
 

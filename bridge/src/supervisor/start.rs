@@ -116,6 +116,7 @@ pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     // Its kernel, its journal and its socket go with it.
     drop(driver);
     let _ = home::leftover::forget(&place);
+    place.forget_agent();
     let ending = outcome?;
     if ending.ended {
         place.mark_ended()?;

@@ -23,6 +23,7 @@ pub(crate) fn spawn(home: &Home, how: &str) -> Spawn {
         args: ["fake_supervisor", "--exact", "--nocapture"].map(Into::into).to_vec(),
         env: vec![(VARIABLE.into(), how.into()), ("RIALTO_RUNTIME_DIR".into(), home.runtime().into())],
         scope: false,
+        agent: None,
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn world_with(authenticator: Arc<dyn Authenticator>, limits: Limits) 
     running.spawn(supervise(listener, Arc::new(fake)));
     let (dialer, clients) = memory::pair();
     let (shutdown, ended) = oneshot::channel();
-    let spawn = Spawn { exe: "/nonexistent".into(), args: Vec::new(), env: Vec::new(), scope: false };
+    let spawn = Spawn { exe: "/nonexistent".into(), args: Vec::new(), env: Vec::new(), scope: false, agent: None };
     let daemon = Daemon::with(home, spawn, authenticator, limits);
     running.spawn(async move {
         let ended = async { ended.await.unwrap_or(()) };

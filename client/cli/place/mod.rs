@@ -152,6 +152,7 @@ impl Place {
             crate::paint::talk(notice);
         }
         let spawn = Spawn::own().map_err(|e| Failure::internal(format!("cannot tell which program this is: {e}")))?;
+        let spawn = spawn.with_own_agent();
         Ok(Self::Here { home: Arc::new(home), spawn: Arc::new(spawn), made: Arc::default() })
     }
 
