@@ -9,6 +9,7 @@ use crate::exit::Failure;
 use crate::paint;
 use crate::place::Place;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use rialto_client::protocol::Scope;
 use rialto_client::protocol::message::Listed;
 use row::{HEADER, Row};
 use std::io::Write;
@@ -27,7 +28,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &LsArgs) -> Result<u8, Failure>
         out.flush()?;
         return Ok(0);
     }
-    show(all, args.all)?;
+    show(all, args.all, &starts_one(&place))?;
     Ok(0)
 }
 
@@ -38,8 +39,19 @@ fn chosen(all: Vec<Listed>, ended: bool) -> Vec<Listed> {
     shown
 }
 
-/// Prints sessions as a table.
-pub(crate) fn show(all: Vec<Listed>, ended: bool) -> Result<(), Failure> {
+/// How whoever reads this starts a session where they look for one.
+pub(crate) fn starts_one(place: &Place) -> String {
+    match (crate::facade::guest(), place.at()) {
+        (Some(guest), _) if guest.scope < Scope::Eval => String::new(),
+        // What runs here runs for somebody who has nothing but ssh.
+        (Some(_), _) => "; `ssh -t MACHINE python` starts one".to_owned(),
+        (None, Some(at)) => format!("; `rialto --at {at}` starts one"),
+        (None, None) => "; `rialto` starts one".to_owned(),
+    }
+}
+
+/// Prints sessions as a table. Where there is none, `starts_one` is said.
+pub(crate) fn show(all: Vec<Listed>, ended: bool, starts_one: &str) -> Result<(), Failure> {
     let count = all.len();
     let shown = chosen(all, ended);
     if !shown.is_empty() {
@@ -55,7 +67,7 @@ pub(crate) fn show(all: Vec<Listed>, ended: bool) -> Result<(), Failure> {
         print(&table)?;
     }
     match (shown.len(), count) {
-        (0, 0) => paint::talk("no sessions here; `rialto` starts one"),
+        (0, 0) => paint::talk(&format!("no sessions here{starts_one}")),
         (0, hidden) => paint::talk(&format!("no living sessions here; {hidden} that ended: rialto ls -a")),
         _ => {}
     }

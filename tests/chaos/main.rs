@@ -23,6 +23,7 @@
 //! | `one_stalls.rs` | a client that does not read, and everybody's memory |
 //! | `processes_stop.rs` | a process that stops and goes on, a folder that is wiped, a shutdown |
 //! | `hostile/` | peers that send anything at all |
+//! | `ports/` | the same by ssh, WebSockets and HTTP, with and without TLS; slow ones, and crowds |
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
@@ -41,6 +42,7 @@ mod little_is_kept;
 mod many_come;
 mod nobody_comes;
 mod one_stalls;
+mod ports;
 mod processes;
 mod processes_stop;
 mod promises;

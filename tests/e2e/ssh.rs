@@ -1,6 +1,6 @@
 //! Places behind a stock sshd: nothing of ours listens there, and nothing is lost when the way breaks.
 
-use crate::common::{Sshd, Terminal, World, configure, lines, signal, until};
+use crate::common::{Running, Sshd, Terminal, World, configure, lines, signal, until};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -128,6 +128,19 @@ fn a_key_that_may_only_speak_to_the_bridge_is_enough() {
     let sshd = Sshd::start(&here, &there, "ForceCommand rialto stdio");
     sshd.remember(&here);
     here.run(&["--at", &sshd.at(), "exec", "-c", "6*7"]).says(0, "42\n", "");
+}
+
+#[test]
+fn a_bridge_that_is_run_instead_says_the_word_that_is_waited_for() {
+    let world = World::new();
+    let word = format!("rialto-{}", "0123456789ab".repeat(2));
+    let said = |asked: &str| {
+        let mut command = world.rialto(&["stdio"]);
+        command.env("SSH_ORIGINAL_COMMAND", asked);
+        Running::start(command).end().ok()
+    };
+    assert_eq!(said(&format!("exec sh -c 'printf \"%s\\n\" {word}; exec rialto stdio'")), format!("{word}\n"));
+    assert_eq!(said("rialto stdio"), "");
 }
 
 #[test]

@@ -135,6 +135,7 @@ fn what_is_not_on_the_list_is_not_run() {
     server.ssh("laptop", "serve").complains(127, &["no command"]);
     server.ssh("laptop", &format!("supervise {}", world.dir().display())).complains(127, &["no command"]);
     server.ssh("laptop", "\"ls 'x\"").complains(64, &["quote"]);
+    assert!(server.ssh("laptop", "ls").exits(0).err().contains("`ssh -t MACHINE python` starts one"));
     server.ssh("laptop", "ls --at exec:id").complains(77, &["--at"]);
     let help = server.ssh("laptop", "help").ok();
     assert!(help.contains("attach NAME") && help.contains(&format!("You are {}/laptop, with the scope admin", us())), "{help}");

@@ -9,6 +9,7 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("kernels/tests/python/programs.rs", "measures over a window that an idle kernel does nothing"),
     ("benches/wait.rs", "looks at what other processes do; and not to read, or to be idle, takes a stretch of real time"),
     ("tests/e2e/common/wait.rs", "screens, files and processes of other programs tell nobody that they changed"),
+    ("tests/chaos/ports/slow.rs", "peers that are slow on purpose: to be slow takes a stretch of real time"),
     (
         "tests/chaos/processes.rs",
         "looks at what other processes do and nobody announces; and measures over a window what did not happen in it",

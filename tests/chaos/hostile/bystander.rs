@@ -37,7 +37,7 @@ impl Bystander {
     pub(crate) async fn new(daemon: bool) -> Self {
         let mut world = World::new();
         let socket = world.path("daemon.sock");
-        let (daemon, mut client) = if daemon {
+        let (daemon, client) = if daemon {
             let log = std::fs::File::create(world.path("daemon.log")).unwrap();
             let mut command = world.command(&["serve", "--socket", socket.to_str().unwrap()]);
             let daemon = Serve(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
@@ -47,6 +47,15 @@ impl Bystander {
         } else {
             (None, world.client("work"))
         };
+        Self::working(world, daemon, client).await
+    }
+
+    /// Through a daemon that was started otherwise, and writes to `daemon.log`.
+    pub(crate) async fn through(world: World, daemon: Child, client: Client) -> Self {
+        Self::working(world, Some(Serve(daemon)), client).await
+    }
+
+    async fn working(world: World, daemon: Option<Serve>, mut client: Client) -> Self {
         let (first, _) = client.submit(job(&world.truth(), "b0", 20, ""));
         assert_eq!(client.end_of(first).await.outcome, Outcome::Ok);
         Self { daemon, world, client, first, running: None, worked: 1 }

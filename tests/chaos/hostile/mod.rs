@@ -1,12 +1,12 @@
 //! Peers that send anything at all to a real supervisor and a real daemon: what is no frame, what is no message, and valid
 //! messages at the wrong time. Beside them works a bystander, who must not notice.
 
-mod bystander;
+pub(crate) mod bystander;
 mod crowd;
 #[path = "../../../protocol/tests/common/arbitrary.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the protocol's own tests use the rest, as a module of another kind")]
 mod messages;
-mod stream;
+pub(crate) mod stream;
 
 use bystander::Bystander;
 use rialto_transports::unix::UnixDialer;

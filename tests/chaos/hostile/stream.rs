@@ -36,8 +36,12 @@ pub(crate) struct Known {
 
 /// Plays the stream of a seed to its end: the other side has answered or closed. Gives the errors it answered with.
 pub(crate) async fn play(seed: u64, door: Door, known: Known) -> BTreeSet<String> {
-    let mut dice = Dice(seed);
-    let mut raw = Raw::over(known.dialer.dial().await.unwrap());
+    let raw = Raw::over(known.dialer.dial().await.unwrap());
+    play_on(raw, Dice(seed), door, known).await
+}
+
+/// The same on a connection that is there already.
+pub(crate) async fn play_on(mut raw: Raw, mut dice: Dice, door: Door, known: Known) -> BTreeSet<String> {
     let inside = enter(&mut raw, &mut dice, door, &known).await;
     // Half of them say nothing but valid messages; what is no frame ends a stream at once, and is the last word of some.
     let temper = dice.below(4);

@@ -14,12 +14,12 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -43,13 +43,15 @@ pub struct Limits {
     pub unproved: usize,
     /// Connections whose sender has, and that are answered here.
     pub proved: usize,
+    /// Those of one principal.
+    pub of_one: usize,
     /// For TLS, and again for the head of a request.
     pub handshake: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unproved: 64, proved: 128, handshake: Duration::from_secs(10) }
+        Self { unproved: 64, proved: 128, of_one: 64, handshake: Duration::from_secs(10) }
     }
 }
 
@@ -96,9 +98,57 @@ pub struct WebListener {
 struct Shared {
     settings: Settings,
     ready: mpsc::Sender<(Stream, Peer)>,
-    proved: AtomicUsize,
+    proved: Mutex<Proved>,
     streams: Arc<Streams>,
     over: watch::Sender<bool>,
+}
+
+/// Connections whose sender is known, by who that is.
+#[derive(Default)]
+struct Proved {
+    all: usize,
+    by: HashMap<String, usize>,
+}
+
+impl Shared {
+    fn proved(&self) -> MutexGuard<'_, Proved> {
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat for a connection of somebody known; or why there is none.
+    fn seat(self: &Arc<Self>, principal: &str) -> Result<Seat, String> {
+        let Limits { proved: most, of_one, .. } = self.settings.limits;
+        let mut proved = self.proved();
+        if proved.all >= most {
+            return Err(format!("this port answers {most} connections at once, and all are taken; try again"));
+        }
+        let theirs = proved.by.entry(principal.to_owned()).or_default();
+        if *theirs >= of_one {
+            return Err(format!("this port answers {of_one} connections of one principal at once; close one, or try again"));
+        }
+        *theirs += 1;
+        proved.all += 1;
+        Ok(Seat { shared: Arc::clone(self), principal: principal.to_owned() })
+    }
+}
+
+/// One of them, given back when it is dropped.
+struct Seat {
+    shared: Arc<Shared>,
+    principal: String,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut proved = self.shared.proved();
+        proved.all = proved.all.saturating_sub(1);
+        if let Some(theirs) = proved.by.get_mut(&self.principal) {
+            *theirs = theirs.saturating_sub(1);
+            if *theirs == 0 {
+                proved.by.remove(&self.principal);
+            }
+        }
+    }
 }
 
 impl Drop for WebListener {
@@ -126,7 +176,7 @@ impl WebListener {
         let text = format!("{scheme}://{}", socket.local_addr()?);
         let (to, ready) = mpsc::channel(BACKLOG);
         let shared =
-            Shared { settings, ready: to, proved: AtomicUsize::new(0), streams: Arc::default(), over: watch::channel(false).0 };
+            Shared { settings, ready: to, proved: Mutex::default(), streams: Arc::default(), over: watch::channel(false).0 };
         let (connections, unproved) = (JoinSet::new(), VecDeque::new());
         Ok(Self { socket, shared: Arc::new(shared), ready, connections, unproved, text })
     }
@@ -150,7 +200,13 @@ impl WebListener {
             oldest.abort();
         }
         let proved = Arc::new(AtomicBool::new(false));
-        let visit = Visit { shared: Arc::clone(&self.shared), from, proved: Arc::clone(&proved), certificate: None };
+        let visit = Visit {
+            shared: Arc::clone(&self.shared),
+            from,
+            proved: Arc::clone(&proved),
+            seat: Mutex::new(None),
+            certificate: None,
+        };
         let task = self.connections.spawn(visit.serve(stream));
         self.unproved.push_back((proved, task));
     }
@@ -179,6 +235,8 @@ struct Visit {
     shared: Arc<Shared>,
     from: SocketAddr,
     proved: Arc<AtomicBool>,
+    /// Once it is proved.
+    seat: Mutex<Option<Seat>>,
     certificate: Option<Vec<u8>>,
 }
 
@@ -198,9 +256,6 @@ impl Visit {
                 let _ = over.wait_for(|over| *over).await;
                 tokio::time::sleep(GOODBYE).await;
             } => {}
-        }
-        if self.proved.load(Ordering::Relaxed) {
-            self.shared.proved.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -263,12 +318,12 @@ impl Visit {
         let settings = &self.shared.settings;
         let certificate = self.certificate.as_deref();
         let who = guard::prove(&*settings.authenticator, request.headers(), request.uri(), certificate, self.from);
-        if who.is_ok() && !self.proved.load(Ordering::Relaxed) {
-            if self.shared.proved.fetch_add(1, Ordering::Relaxed) >= settings.limits.proved {
-                self.shared.proved.fetch_sub(1, Ordering::Relaxed);
-                let text_ =
-                    format!("this port answers {} connections at once, and all are taken; try again", settings.limits.proved);
-                return text(StatusCode::SERVICE_UNAVAILABLE, &text_);
+        if let Ok(who) = &who
+            && !self.proved.load(Ordering::Relaxed)
+        {
+            match self.shared.seat(&who.principal) {
+                Ok(seat) => *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(seat),
+                Err(why) => return text(StatusCode::SERVICE_UNAVAILABLE, &why),
             }
             self.proved.store(true, Ordering::Relaxed);
         }

@@ -35,6 +35,8 @@ pub(super) const PIECE: usize = 64 * 1024;
 const MOST: usize = 64;
 /// Bytes that wait in each direction.
 const BUFFER: usize = 32 * 1024;
+/// For one POST to come.
+const PIECE_COMES: Duration = Duration::from_secs(20);
 /// One whose bytes down nobody has asked for by then is given up.
 const UNCLAIMED: Duration = Duration::from_secs(15);
 
@@ -170,7 +172,11 @@ impl Line {
 async fn up(line: &Line, number: &str, request: Request<Incoming>) -> Result<Response<Body>, Not> {
     let not = |status, why| Err((status, why));
     let Ok(number) = number.parse::<u64>() else { return not(StatusCode::BAD_REQUEST, "the bytes have no number") };
-    let Ok(bytes) = Limited::new(request.into_body(), PIECE).collect().await else {
+    let whole = tokio::time::timeout(PIECE_COMES, Limited::new(request.into_body(), PIECE).collect());
+    let Ok(whole) = whole.await else {
+        return not(StatusCode::REQUEST_TIMEOUT, "the bytes did not come in time");
+    };
+    let Ok(bytes) = whole else {
         return not(StatusCode::PAYLOAD_TOO_LARGE, "more bytes than one request may carry, or fewer than it said");
     };
     let mut up = line.up.lock().await;

@@ -2,8 +2,8 @@
 //!
 //! A login shell may print whatever its owner likes before it runs what it was asked to run. So a word that nobody can guess is
 //! printed right before the program begins, and all that comes before it is passed over. Where the other side runs something else
-//! instead of what was asked for (`command="rialto stdio"` in `authorized_keys`), that word never comes; then what comes first has
-//! to be a frame.
+//! instead of what was asked for (`command="rialto stdio"` in `authorized_keys`), the bridge itself finds that word in what was asked
+//! for, and prints it. One that is too old for that never does; then what comes first has to be a frame.
 
 use crate::Duplex;
 use rialto_protocol::frame::{HEADER, Header};
@@ -42,17 +42,34 @@ pub(super) fn command(own: Option<&str>, word: &str) -> String {
         // As it was written by whoever keeps the place: it may be more than one word.
         Some(command) => format!(
             "set -- {}; \
-             if command -v \"$1\" >/dev/null 2>&1; then printf \"%s\\n\" {word}; exec \"$@\" stdio; fi; \
+             if command -v \"$1\" >/dev/null 2>&1; then printf \"%s\\n\" {word}; unset {ASKED}; exec \"$@\" stdio; fi; \
              echo {MISSING} >&2; exit 127",
             command.replace('\'', "'\\''")
         ),
         None => format!(
             "PATH=\"$PATH:$HOME/.local/bin:$HOME/.cargo/bin:/usr/local/bin\"; \
-             if command -v rialto >/dev/null 2>&1; then printf \"%s\\n\" {word}; exec rialto stdio; fi; \
+             if command -v rialto >/dev/null 2>&1; then printf \"%s\\n\" {word}; unset {ASKED}; exec rialto stdio; fi; \
              echo {MISSING} >&2; exit 127"
         ),
     };
     format!("exec sh -c '{run}'")
+}
+
+/// Where an sshd says what was asked for, when it runs something else instead.
+const ASKED: &str = "SSH_ORIGINAL_COMMAND";
+/// What a word begins with, and how many hexadecimal digits follow.
+const WORD: (&str, usize) = ("rialto-", 24);
+
+/// The word that the client waits for, for a bridge that an sshd runs instead of the command that would have printed it.
+#[must_use]
+pub fn awaited() -> Option<String> {
+    word_in(&std::env::var(ASKED).ok()?)
+}
+
+fn word_in(asked: &str) -> Option<String> {
+    // Nothing but what our own client asks for, or something else that is asked for would get bytes that it does not expect.
+    let digits = asked.split("printf \"%s\\n\" ").nth(1)?.strip_prefix(WORD.0)?.get(..WORD.1)?;
+    digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).then(|| format!("{}{digits}", WORD.0))
 }
 
 /// What the script says where there is no program.
@@ -63,7 +80,7 @@ pub(super) fn word() -> String {
     let mut bytes = [0; 12];
     // Without dice it is still no word that a shell prints by itself.
     let _ = getrandom::fill(&mut bytes);
-    format!("rialto-{}", data_encoding::HEXLOWER.encode(&bytes))
+    format!("{}{}", WORD.0, data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// Why what was begun is no bridge.
@@ -284,6 +301,23 @@ mod tests {
         tokio::select! {
             heard = begun(ours, "w") => assert!(matches!(heard, Err(NoBridge::Other(_)))),
             written = flood => panic!("all of it was taken: {written:?}"),
+        }
+    }
+
+    #[test]
+    fn a_bridge_that_runs_instead_finds_the_word_that_is_waited_for() {
+        let word = word();
+        for own in [None, Some("/opt/rialto's/rialto")] {
+            assert_eq!(word_in(&command(own, &word)).as_deref(), Some(word.as_str()));
+        }
+        for other in [
+            "",
+            "rialto stdio",
+            "printf \"%s\\n\" rialto-",
+            "printf \"%s\\n\" rialto-../../../../../../etc/passwd",
+            "echo rialto-0123456789abcdef01234567",
+        ] {
+            assert_eq!(word_in(other), None, "{other}");
         }
     }
 

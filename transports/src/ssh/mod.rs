@@ -29,5 +29,6 @@ mod system;
 /// What our own server calls itself, by which our client knows it. (It begins like OpenSSH for the reason in `server/deaf.rs`.)
 const OURS: &str = "SSH-2.0-OpenSSH_compatible.rialto";
 
+pub use begin::awaited;
 pub use client::{Ran, SshDialer, Target};
 pub use person::Person;

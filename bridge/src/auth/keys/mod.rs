@@ -48,24 +48,38 @@ impl AuthorizedKeys {
 
     fn with<T>(&self, ask: impl FnOnce(&[Key]) -> T) -> Result<T, String> {
         let said = |why: std::io::Error| format!("{}: {why}", self.path.display());
-        let file = File::open(&self.path).map_err(said)?;
-        let meta = file.metadata().map_err(said)?;
+        // Looking at it takes no descriptor: where none are left, a file that has not changed still means what it meant.
+        let meta = std::fs::metadata(&self.path).map_err(said)?;
         safe(&self.path, &meta)?;
         let nanos =
             |seconds: i64, nanos: i64| seconds.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.cast_unsigned());
-        let stamp = [
-            meta.dev(),
-            meta.ino(),
-            meta.size(),
-            u64::from(meta.mode()),
-            u64::from(meta.uid()),
-            nanos(meta.mtime(), meta.mtime_nsec()),
-            nanos(meta.ctime(), meta.ctime_nsec()),
-        ];
+        let stamp = |meta: &std::fs::Metadata| -> Stamp {
+            [
+                meta.dev(),
+                meta.ino(),
+                meta.size(),
+                u64::from(meta.mode()),
+                u64::from(meta.uid()),
+                nanos(meta.mtime(), meta.mtime_nsec()),
+                nanos(meta.ctime(), meta.ctime_nsec()),
+            ]
+        };
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         match &*read {
-            Some((then, keys)) if *then == stamp => Ok(ask(keys)),
-            _ => {
+            Some((then, keys)) if *then == stamp(&meta) => Ok(ask(keys)),
+            before => {
+                let file = match (File::open(&self.path), before) {
+                    (Ok(file), _) => file,
+                    // What it says now is not known for a moment, and that is no reason to close what came by it.
+                    (Err(why), Some((_, keys))) if is_short(&why) => {
+                        tracing::warn!(%why, "the keys cannot be read; as they were before");
+                        return Ok(ask(keys));
+                    }
+                    (Err(why), _) => return Err(said(why)),
+                };
+                // Of what is read, whatever is in its place by now.
+                let meta = file.metadata().map_err(said)?;
+                safe(&self.path, &meta)?;
                 let mut text = String::new();
                 file.take(MOST + 1).read_to_string(&mut text).map_err(said)?;
                 if text.len() as u64 > MOST {
@@ -78,7 +92,7 @@ impl AuthorizedKeys {
                     }
                 }
                 let answer = ask(&keys);
-                *read = Some((stamp, keys));
+                *read = Some((stamp(&meta), keys));
                 Ok(answer)
             }
         }
@@ -153,6 +167,12 @@ impl Known for AuthorizedKeys {
             }
         })
     }
+}
+
+/// Whether something is short for a moment: descriptors, memory.
+fn is_short(why: &std::io::Error) -> bool {
+    use nix::errno::Errno::{EMFILE, ENFILE, ENOMEM};
+    why.raw_os_error().is_some_and(|code| [EMFILE, ENFILE, ENOMEM].iter().any(|short| *short as i32 == code))
 }
 
 /// The number of a user, for `user=`.

@@ -9,7 +9,7 @@ use crate::{kernels, ls, target};
 impl Repl {
     pub(super) async fn sessions(&mut self) -> Result<(), Failure> {
         let listing = stoppable(async { Ok(self.place.list().await?) }).await?;
-        ls::show(listing.sessions, false)?;
+        ls::show(listing.sessions, false, "")?;
         Ok(())
     }
 

@@ -14,6 +14,8 @@ use std::time::Duration;
 const BODY: usize = 8 * 1024 * 1024;
 /// For an answer: longer than any interrupt takes to escalate.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For a body to come: whoever sends it slowly holds one of few seats.
+const BODY_COMES: Duration = Duration::from_secs(20);
 /// For a session to be found, or made.
 const REACH: Duration = Duration::from_secs(15);
 
@@ -141,7 +143,9 @@ fn which(eval: &str) -> Result<GetEval, ErrorReply> {
 /// The message that a body is, or is most of.
 async fn read(request: Request<Incoming>, kind: &str, more: &[(&str, &str)]) -> Result<Message, ErrorReply> {
     let bad = |why: String| ErrorReply::new(0, Code::BadMessage, why);
-    let whole = Limited::new(request.into_body(), BODY).collect().await;
+    let whole = Limited::new(request.into_body(), BODY).collect();
+    let late = |_| ErrorReply::new(0, Code::Oversize, format!("the body did not come within {BODY_COMES:?}"));
+    let whole = tokio::time::timeout(BODY_COMES, whole).await.map_err(late)?;
     let bytes =
         whole.map_err(|why| ErrorReply::new(0, Code::Oversize, format!("a body has at most {BODY} bytes: {why}")))?.to_bytes();
     let value = if bytes.is_empty() { Ok(Value::Object(Map::new())) } else { serde_json::from_slice(&bytes) };
