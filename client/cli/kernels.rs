@@ -36,8 +36,8 @@ pub(crate) fn list(as_json: bool) -> Result<u8, Failure> {
     }
     if as_json {
         let mut out = std::io::stdout().lock();
-        for KernelSpec { name, language, program, version } in &known {
-            let line = json!({ "name": name, "language": language, "program": program, "version": version });
+        for KernelSpec { name, language, program, version, found } in &known {
+            let line = json!({ "name": name, "language": language, "program": program, "version": version, "found": found });
             writeln!(out, "{line}")?;
         }
         for (name, profile, file) in project::known()? {
@@ -47,11 +47,15 @@ pub(crate) fn list(as_json: bool) -> Result<u8, Failure> {
         out.flush()?;
         return Ok(0);
     }
-    let mut table = ls::table(&["KERNEL", "LANGUAGE", "VERSION", "PROGRAM"]);
-    for KernelSpec { name, language, program, version } in &known {
+    let jupyter = known.iter().any(|spec| spec.found.is_some());
+    let heads = ["KERNEL", "LANGUAGE", "VERSION", "PROGRAM", "KERNELSPEC"];
+    let columns = if jupyter { heads.len() } else { heads.len() - 1 };
+    let mut table = ls::table(heads.get(..columns).unwrap_or_default());
+    for KernelSpec { name, language, program, version, found } in &known {
         let version = version.as_deref().unwrap_or("-");
         let program = program.as_deref().unwrap_or("not found");
-        table.add_row([name, language, version, program].map(ls::plain));
+        let row = [name, language, version, program, found.as_deref().unwrap_or("-")];
+        table.add_row(row.into_iter().take(columns).map(ls::plain));
     }
     for (name, profile, file) in project::known()? {
         table.add_row(
@@ -60,7 +64,10 @@ pub(crate) fn list(as_json: bool) -> Result<u8, Failure> {
     }
     ls::print(&table)?;
     for missing in known.iter().filter(|spec| spec.program.is_none()) {
-        paint::talk(&missing_hint(&missing.name));
+        match &missing.found {
+            None => paint::talk(&missing_hint(&missing.name)),
+            Some(folder) => paint::talk(&format!("{}: the program that {folder}/kernel.json names is not there", missing.name)),
+        }
     }
     Ok(0)
 }

@@ -31,5 +31,5 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
 /// What `launch` would start.
 pub(crate) fn spec(launch: &Launch) -> KernelSpec {
     let program = find::program(launch, &LOOKED).ok().map(|p| p.display().to_string());
-    KernelSpec { name: "bash".into(), language: "bash".into(), program, version: None }
+    KernelSpec { name: "bash".into(), language: "bash".into(), program, version: None, found: None }
 }

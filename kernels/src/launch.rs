@@ -1,6 +1,6 @@
 //! From the name of a kind to a running kernel.
 
-use crate::{Kernel, bash, environment, find, js, node, python};
+use crate::{Kernel, bash, environment, find, js, jupyter, node, python};
 use rialto_protocol::kernel::Launch;
 
 /// Why a kernel could not be started. Each is a sentence for the person who asked for it.
@@ -60,9 +60,11 @@ pub struct KernelSpec {
     pub program: Option<String>,
     /// Its version, where that is known without starting it.
     pub version: Option<String>,
+    /// The folder of its kernelspec, where Jupyter has one.
+    pub found: Option<String>,
 }
 
-/// The kinds of this build, by name.
+/// The kinds that need nothing but their interpreter, by name.
 const KINDS: &[&str] = &["python", "node", "bash", "js"];
 
 /// Starts a kernel. Its first event is `Ready`, or `Died` with `failed_start`.
@@ -80,6 +82,9 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
         "bash" => bash::launch(launch),
         "js" => js::launch(launch),
         other => {
+            if let Some(started) = jupyter::launch(launch) {
+                return started;
+            }
             // The name is a stranger's; the sentence must stay a sentence.
             let kind = other.chars().take(80).collect();
             Err(LaunchError::UnknownKind { kind, known: KINDS.join(", ") })
@@ -98,7 +103,15 @@ pub fn is_kernel(name: &str) -> bool {
 pub fn known() -> Vec<KernelSpec> {
     let here = std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
     let launch = Launch { cwd: here, ..Launch::default() };
-    vec![python::spec(&launch), node::spec(&launch), bash::spec(&launch), js::spec()]
+    let mut all = vec![python::spec(&launch), node::spec(&launch), bash::spec(&launch), js::spec()];
+    all.extend(jupyter::known(&launch));
+    all
+}
+
+/// Whether something can be started by this name in this folder and environment, as far as one can tell without trying.
+#[must_use]
+pub fn knows(launch: &Launch) -> bool {
+    is_kernel(&launch.kernel) || environment::activated(launch).is_ok_and(|launch| jupyter::knows(&launch))
 }
 
 /// The version of the program of a spec, where only the program can say it. Starts it.

@@ -9,6 +9,7 @@
 //! - `runner/`: kernels that are a small script on the user's own interpreter, whatever its language.
 //! - `python.rs`, `node.rs`, `bash.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/`, `runners/bash/` are their runners.
 //! - `js/`: JavaScript inside of this process, with nothing installed.
+//! - `jupyter/`: any kernel that Jupyter can start.
 //! - `find.rs`: where interpreters are.
 //! - `environment/`: virtual environments, conda's, and that of a login shell.
 //! - [`profiles`]: kernels that the user gave names to.
@@ -17,6 +18,7 @@ mod bash;
 mod environment;
 mod find;
 mod js;
+mod jupyter;
 mod launch;
 mod node;
 pub mod profiles;
@@ -24,7 +26,7 @@ mod python;
 mod runner;
 
 pub use environment::settle;
-pub use launch::{KernelSpec, LaunchError, is_kernel, known, launch, version};
+pub use launch::{KernelSpec, LaunchError, is_kernel, known, knows, launch, version};
 
 use rialto_protocol::kernel::{KernelCommand, KernelEvent};
 use std::task::{Context, Poll};

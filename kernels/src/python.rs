@@ -73,7 +73,7 @@ pub(crate) fn spec(launch: &Launch) -> KernelSpec {
     let program = find(launch).ok().map(|found| found.program);
     let version = program.as_deref().and_then(version_in_name);
     let program = program.map(|p| p.display().to_string());
-    KernelSpec { name: "python".into(), language: "python".into(), program, version }
+    KernelSpec { name: "python".into(), language: "python".into(), program, version, found: None }
 }
 
 struct Found {

@@ -8,6 +8,7 @@ use crate::source::{File, files, lines_with};
 const PURE: &[(&str, &str, &[&str])] = &[
     ("rialto-protocol", "protocol/src/", &["serde", "serde_bytes", "rmp-serde", "serde_json", "data-encoding", "thiserror"]),
     ("rialto-session", "bridge/session/src/", &["rialto-protocol", "serde", "sha2", "thiserror"]),
+    ("rialto-jupyter-wire", "kernels/jupyter-wire/src/", &["serde", "serde_json", "hmac", "sha2", "data-encoding", "thiserror"]),
 ];
 
 /// What of the standard library and of other packages brings the world in.

@@ -22,6 +22,7 @@ use crate::daemon::Quotas;
 use crate::home::{Claimed, Home, HomeError, SessionHome, Spec};
 use crate::tasks::blocking;
 use rialto_kernels::profiles;
+use rialto_protocol::kernel::Launch;
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{Code, ErrorReply, SessionId, SessionName, limits};
 use rialto_transports::Stream;
@@ -89,7 +90,7 @@ pub(crate) async fn ensure_within(
     if let Some(create) = &open.create {
         sound(create).map_err(|why| ErrorReply::new(re, Code::BadMessage, why))?;
         within_reach(who, &open.session).map_err(|why| ErrorReply::new(re, Code::Forbidden, why))?;
-        known_kernel(&create.kernel).map_err(|why| ErrorReply::new(re, Code::UnknownKernel, why))?;
+        known_kernel(create).map_err(|why| ErrorReply::new(re, Code::UnknownKernel, why))?;
     }
     let until = Instant::now() + LIMIT;
     // More than once, because a session may end and be deleted between being found and being reached.
@@ -239,11 +240,13 @@ fn point(session: &SessionHome, agent: Option<&Path>, open: &Open, who: &Identit
 }
 
 /// Told before anything is made: a session of a kernel that nobody knows would be a name taken for nothing.
-fn known_kernel(kernel: &str) -> Result<(), String> {
-    let known = rialto_kernels::known();
-    if known.iter().any(|k| k.name == kernel) {
+fn known_kernel(create: &Create) -> Result<(), String> {
+    let Create { kernel, cwd, env, setup, .. } = create;
+    let launch = Launch { kernel: kernel.clone(), cwd: cwd.clone(), env: env.clone(), setup: setup.clone(), ..Launch::default() };
+    if rialto_kernels::knows(&launch) {
         return Ok(());
     }
+    let known = rialto_kernels::known();
     let names: Vec<&str> = known.iter().map(|k| k.name.as_ref()).collect();
     Err(format!("there is no kernel {kernel:?}; known are: {}", names.join(", ")))
 }

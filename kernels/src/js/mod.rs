@@ -86,6 +86,7 @@ pub(crate) fn spec() -> KernelSpec {
         language: "javascript".to_owned(),
         program: std::env::current_exe().ok().map(|exe| exe.display().to_string()),
         version: Some(engine::VERSION.to_owned()),
+        found: None,
     }
 }
 

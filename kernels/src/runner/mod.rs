@@ -9,8 +9,8 @@
 
 mod channel;
 mod lines;
-mod pipes;
-mod process;
+pub(crate) mod pipes;
+pub(crate) mod process;
 mod shell_input;
 mod wire;
 

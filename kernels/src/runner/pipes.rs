@@ -9,32 +9,32 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// The reading end of one pipe.
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     /// None once every writer has closed it.
     fd: Option<AsyncFd<PipeReader>>,
-    pub(super) stream: Stream,
+    pub(crate) stream: Stream,
 }
 
 impl Pipe {
-    pub(super) fn new(reader: PipeReader, stream: Stream) -> io::Result<Self> {
+    pub(crate) fn new(reader: PipeReader, stream: Stream) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&reader, true)?;
         Ok(Self { fd: Some(watch(reader, Interest::READABLE)?), stream })
     }
 
     /// Whether something may wait there. Costs no system call; where it says no, the task will be woken.
-    pub(super) fn stirs(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn stirs(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(fd) = &self.fd else { return false };
         matches!(fd.poll_read_ready(cx), Poll::Ready(Ok(_)))
     }
 
     /// How many bytes wait there now.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         let Some(fd) = &self.fd else { return 0 };
         rustix::io::ioctl_fionread(fd.get_ref()).map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
     /// Takes at most `most` bytes. They are known to be there, so nothing means that the pipe has ended.
-    pub(super) fn take(&mut self, most: usize) -> Vec<u8> {
+    pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
         let Some(fd) = &self.fd else { return Vec::new() };
         let mut data = vec![0; most];
         match fd.get_ref().read(&mut data) {
@@ -52,7 +52,7 @@ impl Pipe {
 
     /// The runtime believes that something waits, and there was nothing: makes it look again, or notices the end. Nothing is
     /// read, because what comes next may have to wait for the channel.
-    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
         // Asked again after clearing: only an answer of "not ready" makes the runtime remember whom to wake.
         while let Some(fd) = &self.fd
             && let Poll::Ready(ready) = fd.poll_read_ready(cx)
@@ -68,7 +68,7 @@ impl Pipe {
 
 /// Half a character at the end of what was read, kept until its other half comes.
 #[derive(Default)]
-pub(super) struct Halves {
+pub(crate) struct Halves {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
@@ -82,7 +82,7 @@ impl Halves {
     }
 
     /// Puts what was kept in front, and keeps what is only the beginning of a character.
-    pub(super) fn mend(&mut self, run: &mut Run) {
+    pub(crate) fn mend(&mut self, run: &mut Run) {
         let kept = self.of(run.stream);
         let data = &mut run.data.0;
         if !kept.is_empty() {
@@ -96,7 +96,7 @@ impl Halves {
     }
 
     /// What was kept and whose other half never came.
-    pub(super) fn flush(&mut self) -> Vec<Run> {
+    pub(crate) fn flush(&mut self) -> Vec<Run> {
         [Stream::Stdout, Stream::Stderr]
             .into_iter()
             .filter_map(|stream| {

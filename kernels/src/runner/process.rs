@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::process::{Child, Command};
 
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     /// The number of the process and of its group.
     pid: i32,
@@ -23,7 +23,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it with more descriptors open, under the numbers that they have here.
-    pub(super) fn start_with(command: &mut Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
+    pub(crate) fn start_with(command: &mut Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
         // Only while nobody of this crate starts another process. Should another part do so in this moment, its child has a
         // pipe too many and nothing comes of it: no one waits for that pipe's end.
         static STARTING: Mutex<()> = Mutex::new(());
@@ -50,11 +50,11 @@ impl Process {
         Ok(Self { child, pid, reaped: false })
     }
 
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         if self.reaped { None } else { u32::try_from(self.pid).ok() }
     }
 
-    pub(super) fn signal(&self, step: Step) {
+    pub(crate) fn signal(&self, step: Step) {
         let signal = match step {
             Step::Interrupt | Step::Again => Signal::SIGINT,
             Step::Terminate => Signal::SIGTERM,
@@ -67,7 +67,7 @@ impl Process {
 
     /// Kills what is in the group, also what the interpreter left behind: a group's number is not given to a new process
     /// as long as the group has a member, and where it has none the signal goes nowhere.
-    pub(super) fn kill_group(&self) {
+    pub(crate) fn kill_group(&self) {
         self.send(Signal::SIGKILL);
     }
 
@@ -81,7 +81,7 @@ impl Process {
     }
 
     /// How it ended, once it has.
-    pub(super) fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Death> {
+    pub(crate) fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Death> {
         // The future holds no state of its own; what must survive between polls is in the child.
         let Poll::Ready(status) = pin!(self.child.wait()).poll(cx) else { return Poll::Pending };
         self.reaped = true;

@@ -1,0 +1,87 @@
+# Runs a module as `python -m` does. Its standard input is the lifeline: when that ends, whoever started it is gone. A kernel that is
+# one of ipykernel's listens at sockets in a folder instead of at ports, and waits where nobody reads instead of losing what it says.
+
+import os
+import sys
+
+
+def lifeline(folder):
+    import threading
+    watched = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def watch():
+        while True:
+            try:
+                if not os.read(watched, 1):
+                    break
+            except OSError:
+                return
+        import shutil
+        shutil.rmtree(folder, ignore_errors=True)
+        os.killpg(os.getpgrp(), 9)
+
+    threading.Thread(target=watch, name='lifeline', daemon=True).start()
+
+
+def prepare(base):
+    # What stands in the folder of the session must not be taken for a part of the kernel.
+    here = sys.path[:1]
+    if here == ['']:
+        del sys.path[0]
+    try:
+        import zmq
+        from ipykernel.iostream import OutStream
+        from ipykernel.kernelapp import IPKernelApp
+    except ImportError:
+        return
+    finally:
+        if here == ['']:
+            sys.path[:0] = here
+
+    load = IPKernelApp.load_connection_file
+    bind = IPKernelApp._bind_socket
+    write = OutStream.write
+    piece = 256 * 1024
+
+    def load_connection_file(self, *args, **kwargs):
+        load(self, *args, **kwargs)
+        self.transport, self.ip = 'ipc', base
+        self.shell_port, self.iopub_port, self.stdin_port, self.control_port, self.hb_port = 1, 2, 3, 4, 5
+
+    def _bind_socket(self, s, port):
+        if s.socket_type in (zmq.PUB, zmq.XPUB):
+            s.setsockopt(zmq.XPUB_NODROP, 1)
+        return bind(self, s, port)
+
+    # What is printed is gathered and sent by another thread. Who prints faster than that is read waits for it.
+    def bounded(self, text):
+        if not isinstance(text, str):
+            return write(self, text)
+        for at in range(0, len(text) or 1, piece):
+            part = text[at:at + piece]
+            write(self, part)
+            self._rialto_waiting = getattr(self, '_rialto_waiting', 0) + len(part)
+            if self._rialto_waiting >= piece:
+                self._rialto_waiting = 0
+                self.flush()
+        return len(text)
+
+    IPKernelApp.load_connection_file = load_connection_file
+    IPKernelApp._bind_socket = _bind_socket
+    OutStream.write = bounded
+    OutStream.flush_timeout = None
+
+
+def main():
+    folder, base, module = sys.argv[1:4]
+    del sys.argv[1:4]
+    lifeline(folder)
+    prepare(base)
+    import runpy
+    runpy.run_module(module, run_name='__main__', alter_sys=True)
+
+
+main()
