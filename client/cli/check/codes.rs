@@ -1,5 +1,7 @@
 //! What each language is asked, so that the same can be expected of all.
 
+mod jupyter;
+
 /// Code of one kernel. What a language does not have is absent, and its row is left out.
 pub(super) struct Codes {
     /// Writes `out` to stdout and `err` to stderr.
@@ -50,7 +52,7 @@ pub(super) fn of(kernel: &str) -> Option<&'static Codes> {
         "node" => Some(&NODE),
         "bash" => Some(&BASH),
         "js" => Some(&JS),
-        _ => None,
+        other => jupyter::of(other),
     }
 }
 

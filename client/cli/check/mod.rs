@@ -15,7 +15,8 @@ pub(crate) fn run(kernels: &[String], at: Option<&str>, as_json: bool) -> Result
     let mut failed = false;
     for kernel in kernels {
         let codes = codes::of(kernel).ok_or_else(|| {
-            Failure::usage(format!("there is nothing to check {kernel:?} with; it is known of python, node and bash"))
+            let known = "python, node, bash, js, and kernelspecs of Jupyter for Python, Bash and R";
+            Failure::usage(format!("there is nothing to check {kernel:?} with; it is known of {known}"))
         })?;
         let session = Session::new(kernel, at)?;
         session.exec(codes.keep, "")?;

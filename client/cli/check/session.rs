@@ -28,7 +28,9 @@ impl Said {
 impl Session {
     pub(super) fn new(kernel: &str, at: Option<&str>) -> io::Result<Self> {
         let place = at.map(|at| vec!["--at".to_owned(), at.to_owned()]).unwrap_or_default();
-        let name = format!("check-{kernel}-{}", std::process::id());
+        // What is no name's letter is left out: a kernelspec may be named by its folder.
+        let word: String = kernel.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+        let name = format!("check-{word}-{}", std::process::id());
         Ok(Self { program: std::env::current_exe()?, place, name, kernel: kernel.to_owned() })
     }
 

@@ -56,10 +56,16 @@ def prepare(base):
             s.setsockopt(zmq.XPUB_NODROP, 1)
         return bind(self, s, port)
 
-    # What is printed is gathered and sent by another thread. Who prints faster than that is read waits for it.
+    # What is printed is gathered and sent by another thread. Who prints faster than that is read waits for it; and what was
+    # written to the other stream before goes before.
+    last = [None]
+
     def bounded(self, text):
         if not isinstance(text, str):
             return write(self, text)
+        other, last[0] = last[0], self
+        if other is not None and other is not self:
+            other.flush()
         for at in range(0, len(text) or 1, piece):
             part = text[at:at + piece]
             write(self, part)

@@ -3,6 +3,7 @@
 use super::link::Socket;
 use super::{Jupyter, State};
 use crate::find::variable;
+use rialto_protocol::ids::EvalNumber;
 use rialto_protocol::kernel::{Launch, Step};
 use std::pin::Pin;
 use std::task::Context;
@@ -43,6 +44,10 @@ pub(super) struct Due {
     heart_at: Instant,
     silent_since: Option<Instant>,
     said: bool,
+    /// It has beaten while code ran: of a kernel whose heart waits for its code nothing can be told.
+    beats_always: bool,
+    /// The eval that ran when it was listened to.
+    listened_in: Option<EvalNumber>,
 }
 
 impl Due {
@@ -60,6 +65,8 @@ impl Due {
             heart_at: now,
             silent_since: None,
             said: false,
+            beats_always: false,
+            listened_in: None,
         }
     }
 
@@ -79,7 +86,8 @@ impl Due {
     }
 
     /// It has answered. True where it was said that it does not.
-    pub(super) fn heart_beats(&mut self) -> bool {
+    pub(super) fn heart_beats(&mut self, running: Option<EvalNumber>) -> bool {
+        self.beats_always |= running.is_some() && running == self.listened_in;
         self.silent_since = None;
         std::mem::take(&mut self.said)
     }
@@ -163,11 +171,12 @@ impl Jupyter {
         match self.due.silent_since {
             None => {
                 self.due.silent_since = Some(now);
+                self.due.listened_in = self.running.as_ref().map(|running| running.n);
                 if let Some(link) = self.links.get_mut(Socket::Heartbeat as usize) {
                     link.send_frames(&[b"", b"rialto"]);
                 }
             }
-            Some(since) if now.duration_since(since) >= NO_BEAT && !self.due.said => {
+            Some(since) if now.duration_since(since) >= NO_BEAT && self.due.beats_always && !self.due.said => {
                 self.due.said = true;
                 let seconds = NO_BEAT.as_secs();
                 self.complain(&format!("the kernel's heart has not beaten for {seconds} s: its process is stopped or stuck"));

@@ -99,7 +99,6 @@ fn failure(content: &Value) -> Option<Failure> {
     if name.is_empty() && value.is_empty() && traceback.is_empty() {
         return None;
     }
-    let name = if name.is_empty() { "Error".to_owned() } else { name };
     Some(Failure { name, value, traceback })
 }
 
@@ -134,7 +133,8 @@ impl Jupyter {
 
     pub(super) fn hear(&mut self, socket: Socket, frames: Vec<Vec<u8>>) {
         if socket == Socket::Heartbeat {
-            if self.due.heart_beats() {
+            // The end of an eval is told before its heart's beat is looked at: SOCKETS has the order.
+            if self.due.heart_beats(self.running.as_ref().map(|running| running.n)) {
                 self.complain("the kernel's heart beats again");
             }
             return;
@@ -387,6 +387,10 @@ impl Jupyter {
         let how = match failure {
             None if status == "ok" => DoneHow::Ok,
             Some(failure) if self.info.language == "python" && failure.name == "SystemExit" => exit(&failure),
+            // A shell whose command failed has a status, and no words.
+            Some(failure) if failure.name.is_empty() && !running.interrupted && failure.value.parse::<u8>().is_ok() => {
+                exit(&failure)
+            }
             Some(failure) if running.interrupted && self.stopped_by_interrupt(&failure) => DoneHow::Interrupted(failure),
             None if running.interrupted => DoneHow::Interrupted(Failure { name: "Interrupted".to_owned(), ..Failure::default() }),
             Some(failure) => DoneHow::Error(failure),
@@ -400,7 +404,7 @@ impl Jupyter {
 
     /// Whether this is what an interrupt leaves behind. Of languages whose word for it we do not know every failure is.
     fn stopped_by_interrupt(&self, failure: &Failure) -> bool {
-        self.info.language != "python" || failure.name == "KeyboardInterrupt" || failure.name == "Error"
+        self.info.language != "python" || failure.name == "KeyboardInterrupt" || failure.name.is_empty()
     }
 
     /// Says something of our own.
