@@ -6,6 +6,7 @@ use crate::source::{File, code, files, lines_with};
 /// Tests that sleep, and why a signal or a moved clock would not do. An entry that is not needed any more fails.
 const SLEEPERS: &[(&str, &str)] = &[
     ("client/lib/tests/story/driver.rs", "a connection that takes its time, on a clock that only the test moves"),
+    ("kernels/tests/jupyter/floods.rs", "not to read takes a stretch of real time"),
     ("kernels/tests/python/programs.rs", "measures over a window that an idle kernel does nothing"),
     ("benches/wait.rs", "looks at what other processes do; and not to read, or to be idle, takes a stretch of real time"),
     ("tests/e2e/common/wait.rs", "screens, files and processes of other programs tell nobody that they changed"),

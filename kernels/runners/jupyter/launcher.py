@@ -31,6 +31,9 @@ def prepare(base):
     here = sys.path[:1]
     if here == ['']:
         del sys.path[0]
+    import codecs
+    import select
+    import threading
     try:
         import zmq
         from ipykernel.iostream import OutStream
@@ -56,9 +59,44 @@ def prepare(base):
             s.setsockopt(zmq.XPUB_NODROP, 1)
         return bind(self, s, port)
 
+    # What children and C code write goes by a pipe. It is taken before the language writes more, and before an eval ends, so that it
+    # keeps its place; and once: ipykernel would write it on to where we read it as well.
+    setup = getattr(OutStream, '_setup_stream_redirects', None)
+    locks = {}
+
+    def redirect(self, name):
+        locks[self] = threading.RLock(), codecs.getincrementaldecoder('utf-8')('replace')
+        setup(self, name)
+
+    def drain(self):
+        if self not in locks or os.getpid() != self._master_pid:
+            return
+        lock, decoder = locks[self]
+        with lock:
+            while select.select([self._fid], [], [], 0)[0]:
+                data = os.read(self._fid, 65536)
+                if not data or not self._should_watch:
+                    break
+                write(self, decoder.decode(data))
+
+    def watch(self):
+        try:
+            while self._should_watch:
+                select.select([self._fid], [], [])
+                drain(self)
+                self.pub_thread.schedule(self._flush)
+        except Exception:
+            self._exc = sys.exc_info()
+
     # What is printed is gathered and sent by another thread. Who prints faster than that is read waits for it; and what was
     # written to the other stream before goes before.
     last = [None]
+
+    sent = OutStream.flush
+
+    def flush(self):
+        drain(self)
+        sent(self)
 
     def bounded(self, text):
         if not isinstance(text, str):
@@ -66,6 +104,7 @@ def prepare(base):
         other, last[0] = last[0], self
         if other is not None and other is not self:
             other.flush()
+        drain(self)
         for at in range(0, len(text) or 1, piece):
             part = text[at:at + piece]
             write(self, part)
@@ -77,6 +116,10 @@ def prepare(base):
 
     IPKernelApp.load_connection_file = load_connection_file
     IPKernelApp._bind_socket = _bind_socket
+    if setup and hasattr(OutStream, '_watch_pipe_fd'):
+        OutStream._setup_stream_redirects = redirect
+        OutStream._watch_pipe_fd = watch
+        OutStream.flush = flush
     OutStream.write = bounded
     OutStream.flush_timeout = None
 

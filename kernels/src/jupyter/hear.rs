@@ -59,8 +59,8 @@ struct Reply {
 /// Nothing is dispatched until an interrupt can have no effect any more.
 pub(super) struct Fence {
     pub(super) number: u32,
-    /// The first probe that was sent after the interrupt.
-    pub(super) after: u64,
+    /// The first probe that was sent after the interrupt had been carried out.
+    pub(super) after: Option<u64>,
 }
 
 /// How many were sent, and the last that was answered, and served.
@@ -150,6 +150,7 @@ impl Jupyter {
             Socket::Control => {
                 if message.header.msg_type == "interrupt_reply" {
                     self.interrupts.1 += 1;
+                    self.go_to_fence();
                 }
             }
             Socket::Stdin => self.asks(message),
@@ -163,6 +164,13 @@ impl Jupyter {
         let (n, background) = self.place(parent);
         let kind = message.header.msg_type.as_str();
         match kind {
+            // Of its start: told only where that fails.
+            "stream" if self.is_starting() => {
+                if let Ok(Printed { text, .. }) = message.content() {
+                    self.said_early(text.as_bytes());
+                }
+            }
+            kind if kind != "status" && self.is_starting() => {}
             "status" => {
                 let content: Value = message.content().unwrap_or_default();
                 match (content.get("execution_state").and_then(Value::as_str), parent) {
@@ -314,6 +322,17 @@ impl Jupyter {
         }
     }
 
+    /// Sends what is to be served before the fence is told. A message is carried out beside what waits in line: only what is
+    /// sent after its answer comes after it.
+    pub(super) fn go_to_fence(&mut self) {
+        if self.interrupts.1 >= self.interrupts.0 && self.fence.as_ref().is_some_and(|fence| fence.after.is_none()) {
+            let probe = self.probe();
+            if let Some(fence) = &mut self.fence {
+                fence.after = Some(probe);
+            }
+        }
+    }
+
     /// Tells what is true by now.
     pub(super) fn settle(&mut self) {
         if matches!(self.state, State::Greeting) && self.named && (self.heard || self.due.is_silent_kernel()) {
@@ -325,9 +344,7 @@ impl Jupyter {
             self.done();
         }
         let served = self.probes.replied.max(self.probes.idle);
-        if self.interrupts.1 >= self.interrupts.0
-            && let Some(fence) = self.fence.take_if(|fence| served >= fence.after)
-        {
+        if let Some(fence) = self.fence.take_if(|fence| fence.after.is_some_and(|after| served >= after)) {
             self.queries.clear();
             self.told.event(KernelEvent::Fenced(fence.number));
         }

@@ -260,8 +260,7 @@ impl Jupyter {
             let data = pipe.take(pipe.waiting().min(most));
             any |= !data.is_empty();
             if matches!(self.state, State::Connecting(_) | State::Greeting) {
-                self.early.extend(data);
-                self.early.drain(..self.early.len().saturating_sub(EARLY));
+                said_early(&mut self.early, &data);
                 continue;
             }
             let mut run = Run { stream: pipe.stream, data: data.into() };
@@ -272,6 +271,10 @@ impl Jupyter {
             }
         }
         any
+    }
+
+    fn said_early(&mut self, data: &[u8]) {
+        said_early(&mut self.early, data);
     }
 
     fn has_exited(&mut self, death: Death) {
@@ -314,6 +317,12 @@ impl Jupyter {
     }
 }
 
+/// Keeps the end of what a kernel says before it is ready.
+fn said_early(early: &mut Vec<u8>, data: &[u8]) {
+    early.extend_from_slice(data.get(data.len().saturating_sub(EARLY)..).unwrap_or_default());
+    early.drain(..early.len().saturating_sub(EARLY));
+}
+
 impl Kernel for Jupyter {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<KernelEvent> {
         loop {
@@ -343,7 +352,8 @@ impl Kernel for Jupyter {
             }
             KernelCommand::Interrupt(step) => self.interrupt(step),
             KernelCommand::Fence(number) => {
-                self.fence = Some(Fence { number, after: self.probe() });
+                self.fence = Some(Fence { number, after: None });
+                self.go_to_fence();
                 self.due.look_soon(due::LOOK);
             }
             KernelCommand::Input { ask, data, eof } => self.answer(ask, &data, eof),
