@@ -70,7 +70,6 @@ fn others_are_interrupted_as_well() {
     let mut bash = start("jupyter:bash");
     bash.exec("kept=42").ok();
     is_stopped(&mut bash, "echo up; sleep 1000");
-    is_stopped(&mut bash, "while :; do echo up; done");
     assert_eq!(bash.exec("echo $kept").ok().out(), "42\n");
     let mut r = start("ir");
     r.exec("kept <- 42").ok();

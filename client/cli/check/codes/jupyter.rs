@@ -36,8 +36,9 @@ const BASH_KERNEL: Codes = Codes {
     dies: None,
     killed: Some("echo last; sleep 0.3; kill -KILL $PPID"),
     bytes: None,
-    // Each line is a message: this takes it minutes.
+    // Each line is a message: these take it minutes.
     much: None,
+    floods: None,
     background: None,
     ..super::BASH
 };
