@@ -34,13 +34,7 @@ fn distance(word: &str, name: &str) -> Option<usize> {
 /// A session of this name, or a kernel. Elsewhere that would have to be asked for: there a name is taken at its word.
 pub(crate) fn is_there(word: &str, place: &PlaceArgs) -> bool {
     let session = || Place::of(place).is_ok_and(|place| place.home().is_none_or(|home| home.resolve(word).is_ok()));
-    is_kernel(word) || session()
-}
-
-/// Whether a new session here could be of this kernel.
-pub(crate) fn is_kernel(word: &str) -> bool {
-    let cwd = crate::target::cwd().to_string_lossy().into_owned();
-    rialto_kernels::knows(&rialto_client::protocol::kernel::Launch { kernel: word.to_owned(), cwd, ..Default::default() })
+    crate::project::is_kernel(word) || session()
 }
 
 #[cfg(test)]

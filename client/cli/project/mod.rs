@@ -8,6 +8,7 @@ pub(crate) mod allow;
 use crate::exit::Failure;
 use crate::paint;
 use crate::place::Place;
+use rialto_client::protocol::kernel::Launch;
 use rialto_kernels::profiles::{self, Profile, Profiles};
 use std::path::{Path, PathBuf};
 
@@ -114,7 +115,9 @@ pub(crate) fn default(place: &Place) -> Result<Option<Chosen>, Failure> {
 pub(crate) fn is_kernel(name: &str) -> bool {
     let own = || profiles::of_user().is_ok_and(|own| own.profiles.contains_key(name));
     let project = || Project::of(&crate::start::cwd()).is_ok_and(|found| found.is_some_and(|p| p.names().any(|n| n == name)));
-    rialto_kernels::is_kernel(name) || own() || project()
+    let cwd = || crate::start::cwd().to_string_lossy().into_owned();
+    let installed = || rialto_kernels::knows(&Launch { kernel: name.to_owned(), cwd: cwd(), ..Launch::default() });
+    rialto_kernels::is_kernel(name) || own() || project() || installed()
 }
 
 /// All profiles that are known here, the project's first, and where each is from. Nothing of a project's is used by that.
