@@ -75,7 +75,8 @@ pub(crate) async fn run(place: &PlaceArgs, args: ExecArgs) -> Result<u8, Failure
     }
     let Source { code, show, argv, stdin_is_code } = source;
     let options = EvalOptions { id: Some(eval), show, argv: Some(argv), trace: trace(), ..EvalOptions::default() };
-    let mut follow = Follow { says_where, ..Follow::new(&args, stdin_is_code) };
+    let live = connected.greeted.kernel == crate::embed::KERNEL;
+    let mut follow = Follow { says_where, live, ..Follow::new(&args, stdin_is_code) };
     let mut run = session.eval(code, options)?;
     let outcome = follow.until_it_ends(&mut run).await;
     let n = run.number().unwrap_or(0);
@@ -224,6 +225,9 @@ fn open(args: &ExecArgs, place: &Place, eval: EvalId) -> Result<Open, Failure> {
     Ok(Open { create: Some(create), ..Open::default() })
 }
 
+/// The link to a program was lost and made anew, or it is another program under the same name.
+pub(crate) const AGAIN_IN: &str = "this ran in the program as it is now: the link to it was made anew";
+
 /// Follows one eval to its end on the terminal or the pipes of this program.
 struct Follow {
     screen: Screen,
@@ -232,6 +236,8 @@ struct Follow {
     json: bool,
     stdin_is_code: bool,
     own_session: bool,
+    /// The kernel is a program that ran before it.
+    live: bool,
     /// Says which environment the kernel is in.
     says_where: bool,
     timeout: Option<Duration>,
@@ -251,6 +257,7 @@ impl Follow {
             json: args.json,
             stdin_is_code,
             own_session: args.session.is_none(),
+            live: false,
             says_where: true,
             timeout: args.timeout,
             timed_out: false,
@@ -367,7 +374,11 @@ impl Follow {
                     if ended.outcome == Outcome::Exit { paint_plain(why)? } else { paint::complain(why) }
                 }
                 if ended.fresh_state {
-                    paint::talk("this ran in a fresh kernel: what earlier evals of the session made is gone");
+                    paint::talk(if self.live {
+                        AGAIN_IN
+                    } else {
+                        "this ran in a fresh kernel: what earlier evals of the session made is gone"
+                    });
                 }
             }
             _ => {}

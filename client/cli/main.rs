@@ -9,6 +9,7 @@ mod check;
 mod completions;
 mod doctor;
 mod done;
+mod embed;
 mod exec;
 mod exit;
 mod export;
@@ -147,6 +148,8 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Places(args) => places::run(args).await,
         Command::Kernels(args) => kernels::run(&place, &args),
         Command::Allow(args) => project::allow::run(&place, &args),
+        Command::Embed(args) => embed::run(&place, &args).await,
+        Command::PythonModule => embed::module(),
         Command::Doctor => doctor::run(),
         Command::Rpc(args) => rpc::run(&place, &args).await,
         Command::Serve(args) => serve::run(&args).await,

@@ -29,7 +29,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &SessionArgs) -> Result<u8, Fai
 }
 
 /// The life that follows the event a restart made, or is that event.
-async fn fresh(session: &mut Session, asked: Seq) -> Result<LifeStarted, Failure> {
+pub(crate) async fn fresh(session: &mut Session, asked: Seq) -> Result<LifeStarted, Failure> {
     loop {
         match session.next().await {
             Incoming::Event(record) if record.seq >= asked => match record.event {

@@ -32,6 +32,14 @@ pub enum LaunchError {
         /// Where it was looked for.
         looked: String,
     },
+    /// The program that was to be the kernel is not there.
+    #[error("the program that this session is in has ended, or is not embedded any more ({socket}: {why})")]
+    NoProgram {
+        /// Where it listened.
+        socket: String,
+        /// Why not.
+        why: String,
+    },
     /// The folder to start in does not exist.
     #[error("the folder {cwd:?} to start in does not exist")]
     NoFolder {
@@ -81,6 +89,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
         "node" => node::launch(launch),
         "bash" => bash::launch(launch),
         "js" => js::launch(launch),
+        "live" => python::live(launch),
         other => {
             if let Some(started) = jupyter::launch(launch) {
                 return started;
@@ -95,7 +104,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
 /// Whether a kind of this build has this name.
 #[must_use]
 pub fn is_kernel(name: &str) -> bool {
-    KINDS.contains(&name)
+    KINDS.contains(&name) || name == "live"
 }
 
 /// The kinds of kernel there are, and which program each would use in this folder and environment. Starts nothing.

@@ -68,6 +68,20 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     }
 }
 
+/// What a program that is a kernel by itself is told at first.
+const PARTS: &str = concat!(
+    include_str!("../runners/python/later/displays.py"),
+    include_str!("../runners/python/later/questions.py"),
+    include_str!("../runners/python/later/complete.py"),
+    include_str!("../runners/python/later/inspect.py"),
+    include_str!("../runners/python/later/is_complete.py"),
+);
+
+/// A Python program that runs already, by its own will.
+pub(crate) fn live(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
+    crate::runner::live::launch(launch, PARTS)
+}
+
 /// What `launch` would start.
 pub(crate) fn spec(launch: &Launch) -> KernelSpec {
     let program = find(launch).ok().map(|found| found.program);

@@ -20,6 +20,7 @@ mod interrupting;
 mod js;
 mod killed;
 mod links;
+mod live;
 mod logs;
 mod observing;
 mod python;

@@ -113,6 +113,10 @@ pub(crate) enum Command {
     Kernels(crate::kernels::KernelsArgs),
     /// Let a project's .rialto.toml say how kernels are started
     Allow(crate::project::allow::AllowArgs),
+    /// Make the program that asks for it a session (what `rialto.embed` of the Python module says)
+    Embed(crate::embed::EmbedArgs),
+    /// Print the Python module by which a running program becomes a session: `import rialto; rialto.embed("name")`
+    PythonModule,
     /// Check this machine: folders, interpreters, what a logout would end
     Doctor,
     /// Speak the protocol as JSON lines on stdin and stdout

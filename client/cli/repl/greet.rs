@@ -108,6 +108,7 @@ impl Repl {
             connected = self.as_the_one_before(connected).await?;
         }
         self.name = greeted_name(&connected);
+        self.live = connected.greeted.kernel == crate::embed::KERNEL;
         self.principal.clone_from(&connected.welcome.principal);
         self.link = Link::new(std::time::Instant::now());
         let status = self.session.status().await?;

@@ -287,7 +287,11 @@ impl Repl {
             (None, _) => {}
         }
         if ended.fresh_state {
-            self.talk("this ran in a fresh kernel: what earlier evals made is gone");
+            self.talk(if self.live {
+                crate::exec::AGAIN_IN
+            } else {
+                "this ran in a fresh kernel: what earlier evals made is gone"
+            });
         }
     }
 

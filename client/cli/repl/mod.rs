@@ -236,6 +236,8 @@ struct Repl {
     begins_with: Option<usize>,
     /// What was said of the kernel's surroundings.
     noted: Option<String>,
+    /// The kernel is a program that ran before it.
+    live: bool,
     /// Which eval Ctrl-C at the prompt was offered to stop, and when.
     offered: Option<(EvalNumber, Instant)>,
     /// What is asked once more, and when.
@@ -295,6 +297,7 @@ impl Repl {
             mode,
             begins_with: None,
             noted: None,
+            live: false,
             offered: None,
             ask_again: None,
             done: Done::new(None, Duration::MAX, Way::Off),

@@ -86,7 +86,11 @@ impl Repl {
             self.told = Some(why.clone());
         }
         if ended.fresh_state {
-            self.talk("this ran in a fresh kernel: what earlier evals made is gone");
+            self.talk(if self.live {
+                crate::exec::AGAIN_IN
+            } else {
+                "this ran in a fresh kernel: what earlier evals made is gone"
+            });
         }
     }
 

@@ -60,6 +60,11 @@ impl Channel {
         Self { fd: None, commands: None, full: None, received, done: 0, filled: 0, unsent, sent: 0 }
     }
 
+    /// Whether nothing more can come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.fd.is_none()
+    }
+
     /// No more is read or written.
     pub(super) fn close(&mut self) {
         *self = Self::closed();

@@ -9,6 +9,7 @@
 
 mod channel;
 mod lines;
+pub(crate) mod live;
 pub(crate) mod pipes;
 pub(crate) mod process;
 mod shell_input;

@@ -92,6 +92,11 @@ pub(super) fn put_setup(out: &mut Vec<u8>, cache: &str, source: &str, later: &st
     w.rest(later.as_bytes());
 }
 
+/// The first frame to a program that is a kernel by itself: the cookie, and how values are shown and questions answered.
+pub(super) fn put_greeting(out: &mut Vec<u8>, cookie: &str, parts: &str) {
+    Writer::new(out, 0).bytes(cookie.as_bytes()).rest(parts.as_bytes());
+}
+
 pub(super) fn put_exec(out: &mut Vec<u8>, exec: &Exec) {
     let mut w = Writer::new(out, 1).u64(exec.n).u8(u8::from(exec.show == Show::Value) | u8::from(exec.trace.is_some()) << 1);
     // A command line of 65,534 words is longer than any system takes.

@@ -1,0 +1,151 @@
+//! A program that runs already as a session: `import rialto; rialto.embed("web")`.
+
+use crate::common::{Running, Terminal, World, signal, until};
+use nix::sys::signal::Signal;
+
+/// A program with a thread of its own that counts and prints, and is a session.
+const PROGRAM: &str = "\
+import os, sys, threading, time
+import rialto
+counter = 0
+def work():
+    global counter
+    while True:
+        counter += 1
+        time.sleep(0.001)
+threading.Thread(target=work, daemon=True).start()
+print('its own word', flush=True)
+rialto.embed('web')
+print('embedded', flush=True)
+while not os.path.exists('end'):
+    time.sleep(0.01)
+print('its last word', flush=True)
+";
+
+fn program(world: &World) -> Running {
+    let module = world.run(&["python-module"]).ok();
+    world.file("rialto.py", &module);
+    world.file("program.py", PROGRAM);
+    start(world)
+}
+
+fn start(world: &World) -> Running {
+    let mut command = world.command("python3");
+    command.arg("program.py");
+    let running = Running::start(command);
+    running.wait_for_out("embedded\n");
+    running
+}
+
+#[test]
+fn a_running_program_is_a_session_and_stays_itself() {
+    let world = World::new();
+    let running = program(&world);
+    let run = |code: &str| world.run(&["exec", "-s", "web", "-c", code]);
+    let listed = &world.ls(false)[0];
+    assert_eq!((listed["name"].as_str(), listed["kernel"].as_str()), (Some("web"), Some("live")));
+    // Its variables, while its threads go on.
+    let counted = |said: String| said.trim().parse::<u64>().unwrap();
+    let before = counted(run("counter").ok());
+    until("the program to count on", || (counted(run("counter").ok()) > before).then_some(()));
+    run("import sys; print('out'); print('err', file=sys.stderr); found = 41; found + 1").says(0, "out\n42\n", "err\n");
+    run("import threading; threading.current_thread() is threading.main_thread()").says(0, "False\n", "");
+    run("import asyncio\nawait asyncio.sleep(0)\n'slept'").says(0, "'slept'\n", "");
+    let failed = run("def f():\n  return 1/0\nf()").exits(1);
+    assert!(
+        failed.err().contains("line 2, in f") && failed.err().contains("return 1/0") && !failed.err().contains("rialto.py"),
+        "{failed}"
+    );
+    run("raise SystemExit(3)").exits(3);
+    assert_eq!(world.run_with(&["exec", "-s", "web", "-c", "input('who? ')"], "me\n").ok(), "who? 'me'\n");
+    let flood = run("for i in range(200_000): print('line', i)").ok();
+    assert_eq!((flood.lines().count(), flood.lines().last()), (200_000, Some("line 199999")));
+    assert_eq!(run("'x' * 3_000_000").ok().len(), 3_000_003);
+    // What it prints is its own, and what an eval's other threads print, too.
+    run("t = threading.Thread(target=print, args=('of a thread',), kwargs={'flush': True}); t.start(); t.join()").says(0, "", "");
+    running.wait_for_out("of a thread\n");
+    // A terminal, with what the program's own names complete to.
+    let t = Terminal::open(&world, "rialto web");
+    t.wait_for("the running program");
+    t.wait_for(">>>");
+    t.type_line("found.bit_length()");
+    t.shows(&[">>> found.bit_length()", "6", ">>>"]);
+    t.keys(&["C-d"]);
+    t.wait_for("detached");
+    drop(t);
+    // Its end, said by nobody: the session's end is not its end.
+    world.run(&["kill", "web"]).exits(0);
+    world.quiet_but(running.pid());
+    world.file("end", "");
+    let said = running.end();
+    assert_eq!(said.out(), "its own word\nembedded\nof a thread\nits last word\n");
+    assert_eq!((said.code, said.err()), (0, String::new()));
+}
+
+#[test]
+fn an_interrupt_hits_its_eval_and_never_the_program() {
+    let world = World::new();
+    let running = program(&world);
+    let run = |code: &str| world.run(&["exec", "-s", "web", "-c", code]);
+    for n in 0..20 {
+        let said = world.run(&["exec", "-s", "web", "--timeout", "0.01", "-c", "while True: pass"]).exits(124);
+        assert!(said.err().contains("KeyboardInterrupt"), "{said}");
+        run(&format!("{n} + 1")).says(0, &format!("{}\n", n + 1), "");
+    }
+    // In the event loop, where nothing of Python runs; and while it waits for an answer.
+    world.run(&["exec", "-s", "web", "--timeout", "0.1", "-c", "import asyncio; await asyncio.sleep(1000)"]).exits(124);
+    let eval = world.run(&["exec", "-s", "web", "--detach", "-c", "input('never answered')"]).ok();
+    until("it to ask", || world.run(&["logs", "web"]).ok().contains("never answered").then_some(()));
+    world.run(&["interrupt", "web", eval.trim().rsplit_once('#').unwrap().1]).exits(0);
+    run("1").says(0, "1\n", "");
+    // What never looks at an interrupt is left behind by force, and the program goes on with it.
+    let stuck = "import time; time.sleep(30)";
+    world.run(&["exec", "-s", "web", "--detach", "-c", stuck]).ok();
+    world.run(&["interrupt", "web", "--force-after", "0.1"]).exits(0);
+    assert!(running.err().is_empty(), "{}", running.err());
+    world.file("end", "");
+    assert_eq!(running.end().exits(0).out(), "its own word\nembedded\nits last word\n");
+    world.run(&["kill", "web"]).exits(0);
+}
+
+#[test]
+fn the_program_may_die_and_another_come_and_so_may_the_supervisor() {
+    let world = World::new();
+    let running = program(&world);
+    let run = |code: &str| world.run(&["exec", "-s", "web", "-c", code]);
+    // A fork of it has a copy of its link and must not keep it open.
+    run("kept = 1\nif os.fork() == 0:\n  os.execvp('sleep', ['sleep', '600'])").exits(0);
+    let child = run(
+        "import subprocess; subprocess.run(['pgrep', '-P', str(os.getpid()), 'sleep'], capture_output=True, text=True).stdout",
+    )
+    .ok();
+    let child: i32 = child.trim().trim_matches(['\'', '\\', 'n']).parse().unwrap();
+    // Its supervisor's death costs the program nothing.
+    let supervisor = world.ls(false)[0]["status"]["pid"].as_i64().unwrap();
+    signal(i32::try_from(supervisor).unwrap(), Signal::SIGKILL);
+    let said = run("kept + 1");
+    assert!(said.err().contains("this ran in the program as it is now"), "{said}");
+    assert_eq!(said.ok(), "2\n");
+    // One name, one program.
+    let mut second = world.command("python3");
+    second.arg("program.py");
+    let refused = Running::start(second).end();
+    assert!(refused.code == 1 && refused.err().contains("another program is embedded as web, and lives"), "{refused}");
+    run("kept + 2").says(0, "3\n", "");
+    // Its death is the kernel's: what ran is told so.
+    let mut waiting = world.start(&["exec", "-s", "web", "-c", "print('begun', flush=True)\nwhile True: pass"]);
+    waiting.wait_for_out("begun");
+    running.signal(Signal::SIGKILL);
+    drop(waiting.stdin.take());
+    assert_eq!(waiting.end().code, 70);
+    signal(child, Signal::SIGKILL);
+    drop(running);
+    let said = run("kept").exits(70);
+    assert!(said.err().contains("the program that this session is in has ended"), "{said}");
+    // The next one under that name goes on in its session.
+    let running = start(&world);
+    assert!(run("kept").exits(1).err().contains("NameError"));
+    assert!(world.run(&["logs", "web"]).ok().contains("kept + 2"));
+    drop(running);
+    world.run(&["kill", "web"]).exits(0);
+}
