@@ -8,5 +8,6 @@ pub mod home;
 pub mod journal;
 pub mod observe;
 pub mod router;
+pub mod runtime;
 pub mod supervisor;
 pub mod tasks;

@@ -22,8 +22,6 @@ mod init;
 mod interrupt;
 mod kernels;
 mod kill;
-
-mod log;
 mod logs;
 mod ls;
 #[cfg(feature = "otlp")]
@@ -42,7 +40,6 @@ mod replay;
 mod restart;
 mod rm;
 mod rpc;
-mod runtime;
 mod sanitise;
 mod serve;
 mod share;
@@ -111,7 +108,7 @@ fn main() -> ExitCode {
     if let Some(Command::Supervise(args)) = &args.command {
         return supervise::run(args);
     }
-    let runtime = match runtime::build() {
+    let runtime = match rialto_bridge::runtime::build() {
         Ok(runtime) => runtime,
         Err(e) => return exit::code(Err(Failure::internal(format!("the program could not set itself up: {e}")))),
     };
@@ -160,4 +157,15 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Man => completions::man(),
         Command::Supervise(_) => Err(Failure::internal("the supervisor starts before this".to_owned())),
     }
+}
+
+/// What hears of every eval besides the log, where this build has such a thing: an OpenTelemetry collector.
+fn more() -> Option<rialto_bridge::observe::log::More> {
+    #[cfg(feature = "otlp")]
+    return otlp::layer().map(|layer| -> rialto_bridge::observe::log::More {
+        use tracing_subscriber::Layer;
+        Box::new(layer.with_filter(tracing_subscriber::filter::LevelFilter::INFO))
+    });
+    #[cfg(not(feature = "otlp"))]
+    None
 }

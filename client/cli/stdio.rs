@@ -7,7 +7,7 @@ use rialto_bridge::daemon::Daemon;
 use std::io::Write;
 
 pub(crate) async fn run() -> Result<u8, Failure> {
-    crate::log::of_daemon("warn", None)?;
+    serve::log("warn", None)?;
     let shutdown = serve::told_to_end()?;
     let daemon = match crate::facade::guest() {
         Some(guest) => crate::facade::daemon(guest)?,

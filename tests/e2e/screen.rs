@@ -173,7 +173,7 @@ fn a_table_in_html_is_shown_as_text() {
     let world = World::new();
     let t = prompt(&world);
     t.type_line("display({'text/html': '<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>22</td></tr></table>'}, raw=True)");
-    t.wait_for("1│22");
+    t.wait_for("1 │ 22");
     assert!(!t.screen().lines().any(|line| line.starts_with("<table>")), "{}", t.screen());
 }
 

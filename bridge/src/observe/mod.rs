@@ -4,6 +4,7 @@
 //! A series belongs to a session, because a sum over all of them would sink whenever one ends. Of many sessions those made last
 //! are told, and how many are left out.
 
+pub mod log;
 mod page;
 
 use crate::auth::Identity;

@@ -10,6 +10,7 @@ mod deliver;
 mod driver;
 mod gather;
 mod outbox;
+pub mod process;
 mod spans;
 mod start;
 mod surroundings;

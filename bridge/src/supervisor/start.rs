@@ -16,6 +16,7 @@ use rialto_session::{Access, Input, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::pin::Pin;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What a journal may take before retention begins. Bytes.
@@ -24,11 +25,16 @@ const BUDGET: u64 = 256 * 1024 * 1024;
 /// Called once the supervisor can be reached, with the path of its socket.
 pub type Ready<'a> = &'a mut dyn FnMut(&Path);
 
-/// Runs the supervisor of the session in `dir` until that session has nothing left to do.
+/// Runs the supervisor of the session in `dir` until that session has nothing left to do. Boxed, so that it is compiled here,
+/// as what is to be fast, and not in the command that runs it.
 ///
 /// # Errors
 /// What it could not start for, or could not go on after. Nothing that was recorded is lost by it.
-pub async fn supervise(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
+pub fn supervise<'a>(dir: &'a Path, ready: Ready<'a>) -> Pin<Box<dyn Future<Output = Result<Ending, Fatal>> + 'a>> {
+    Box::pin(lead(dir, ready))
+}
+
+async fn lead(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     let (home, place) = Home::of_session(dir)?;
     let spec = place.spec()?;
     let mut lock = place.lock()?.ok_or_else(|| Fatal::Taken(spec.id.to_string()))?;

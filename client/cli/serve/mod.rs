@@ -29,8 +29,16 @@ struct Doors {
     held: Option<Lock>,
 }
 
+/// The daemon's log: so much of it where `RIALTO_LOG` does not say.
+pub(crate) fn log(level: &str, file: Option<&Path>) -> Result<(), Failure> {
+    rialto_bridge::observe::log::of_daemon(level, file, crate::more()).map_err(|why| {
+        let file = file.unwrap_or(Path::new("stderr"));
+        Failure::new(exit::IO, format!("cannot write the log {}: {why}", file.display()))
+    })
+}
+
 pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
-    crate::log::of_daemon("info", args.log.as_deref())?;
+    log("info", args.log.as_deref())?;
     let (home, spawn) = parts()?;
     let shutdown = told_to_end()?;
     let mut all = Vec::new();

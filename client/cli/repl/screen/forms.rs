@@ -86,7 +86,7 @@ mod tests {
     fn a_table_without_text_is_drawn_as_text() {
         let html = "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>22</td></tr></table>";
         let text = shown(&[("text/html", html)]);
-        assert!(text.contains("1│22") && !text.contains('<'), "{text}");
+        assert!(text.contains("1 │ 22") && !text.contains('<'), "{text}");
     }
 
     #[test]

@@ -1,22 +1,20 @@
 //! Where this program writes what happens to itself: never longer than a megabyte, with one older file beside it.
 
-use crate::exit::Failure;
-use rialto_bridge::router::MAX_LOG;
+use crate::router::MAX_LOG;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-#[cfg(feature = "otlp")]
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{Layer, Registry};
 
 /// A log file that is put aside when it is long.
-pub(crate) struct Bounded {
+struct Bounded {
     path: PathBuf,
     file: File,
     most: u64,
@@ -26,7 +24,7 @@ pub(crate) struct Bounded {
 
 impl Bounded {
     /// A log of its own.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), file: append(path)?, most: MAX_LOG, stderr: false })
     }
 
@@ -70,43 +68,37 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
+/// Something else that hears of every eval, whatever is wanted in the log.
+pub type More = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// A supervisor's log, on stderr, as much as `RIALTO_LOG` wants. What people type and print is in the journal, never here.
-pub(crate) fn of_supervisor(session: &Path) {
+pub(crate) fn of_supervisor(session: &Path, more: Option<More>) {
     match Bounded::of_stderr(&session.join("log")) {
-        Some(log) => begin("warn", Mutex::new(log)),
-        None => begin("warn", io::stderr),
+        Some(log) => begin("warn", Mutex::new(log), more),
+        None => begin("warn", io::stderr, more),
     }
 }
 
-/// A daemon's, on stderr or in a file.
-pub(crate) fn of_daemon(level: &str, file: Option<&Path>) -> Result<(), Failure> {
+/// A daemon's, on stderr or in a file; so much of it where `RIALTO_LOG` does not say.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn of_daemon(level: &str, file: Option<&Path>, more: Option<More>) -> io::Result<()> {
     match file {
-        Some(path) => {
-            let log = Bounded::open(path)
-                .map_err(|why| Failure::new(crate::exit::IO, format!("cannot write the log {}: {why}", path.display())))?;
-            begin(level, Mutex::new(log));
-        }
-        None => begin(level, io::stderr),
+        Some(path) => begin(level, Mutex::new(Bounded::open(path)?), more),
+        None => begin(level, io::stderr, more),
     }
     Ok(())
 }
 
-fn begin<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(level: &str, writer: W) {
-    let filter = EnvFilter::try_from_env("RIALTO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+fn begin<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(level: &str, writer: W, more: Option<More>) {
+    let wanted = |text: String| text.parse::<Targets>().ok();
+    let filter = std::env::var("RIALTO_LOG").ok().and_then(wanted).or_else(|| wanted(level.to_owned())).unwrap_or_default();
     // One that cannot be written (its disk is full, its reader gone) is no reason to panic, which complaining about it on stderr is.
     let log = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false).with_ansi(false);
-    let all = tracing_subscriber::registry().with(log.with_span_events(FmtSpan::CLOSE).with_filter(filter));
-    // A collector hears of every eval, however little is in the log.
-    #[cfg(feature = "otlp")]
-    let all = all.with(crate::otlp::layer().map(|layer| layer.with_filter(LevelFilter::INFO)));
+    let all = tracing_subscriber::registry().with(more).with(log.with_span_events(FmtSpan::CLOSE).with_filter(filter));
     // Somebody else's subscriber would do as well.
     let _ = all.try_init();
-}
-
-/// What was collected is sent before this process goes.
-pub(crate) fn end() {
-    #[cfg(feature = "otlp")]
-    crate::otlp::end();
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What every command runs on.
+//! What every process of ours runs on.
 
 use std::io::{self, pipe};
 use tokio::runtime::{Builder, Runtime};
@@ -6,8 +6,11 @@ use tokio::runtime::{Builder, Runtime};
 /// Pairs of descriptors that must be free: what the runtime takes for itself, with some to spare.
 const PAIRS: usize = 4;
 
-/// One thread for all that is asynchronous. An error says in the system's words what is missing.
-pub(crate) fn build() -> io::Result<Runtime> {
+/// One thread for all that is asynchronous.
+///
+/// # Errors
+/// What is missing, in the system's words.
+pub fn build() -> io::Result<Runtime> {
     // The runtime panics where it finds no descriptor for its signals, so it is asked for only where there are some.
     let free = (0..PAIRS).map(|_| pipe()).collect::<io::Result<Vec<_>>>()?;
     drop(free);
