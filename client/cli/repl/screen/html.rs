@@ -108,7 +108,7 @@ impl Flow {
 
     fn text(mut self) -> String {
         self.end_line();
-        self.lines.join("\n")
+        self.lines.join("\n").trim_end().to_owned()
     }
 }
 
