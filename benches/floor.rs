@@ -36,6 +36,16 @@ impl Floor {
         Self::of(child, Box::new(to), Box::new(from))
     }
 
+    /// The child's code.
+    pub(crate) const CODE: &str = CODE;
+
+    /// The same child behind a program whose stdin and stdout are its own.
+    pub(crate) fn behind(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self::of(child, Box::new(to), Box::new(from))
+    }
+
     /// The same child behind a relay.
     pub(crate) fn relayed(python: &str, socket: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());

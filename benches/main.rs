@@ -8,6 +8,7 @@
 
 mod figures;
 mod floor;
+mod links;
 mod place;
 
 mod processes;

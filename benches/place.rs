@@ -9,6 +9,7 @@ use rialto_client::{Connect, EvalOptions, Link, Linking, Options, Session, Start
 use rialto_protocol::event::{Ended, Event};
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{Outcome, Show};
+use rialto_transports::Dialer;
 use rialto_transports::unix::UnixDialer;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -107,6 +108,19 @@ impl Place {
         let mut session = Session::new(Boxed(connector), self.open(name), options(start));
         session.connected().await.unwrap();
         session
+    }
+
+    /// The same by any link.
+    pub(crate) async fn session_by(&self, name: &str, dialer: Arc<dyn Dialer>, start: Start) -> Session {
+        let mut session = Session::new(Through { dialer, local: true }, self.open(name), options(start));
+        session.connected().await.unwrap();
+        session
+    }
+
+    /// What everything here has in its environment.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let text = |text: &std::ffi::OsString| text.to_string_lossy().into_owned();
+        self.spawn.env.iter().map(|(key, value)| (text(key), text(value))).collect()
     }
 
     /// The socket, cookie and id of the session of a name.

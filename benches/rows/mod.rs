@@ -5,6 +5,7 @@ mod cold;
 mod floods;
 mod idle;
 mod interrupt;
+mod links;
 mod memory;
 mod one;
 mod thousand;
@@ -54,6 +55,8 @@ pub(crate) enum Work {
     Bytes,
     /// Many sessions that do nothing.
     Idle,
+    /// By WebSockets and SSH.
+    Links,
 }
 
 impl Work {
@@ -66,6 +69,7 @@ impl Work {
             Self::Cold => cold::measure(place, rounds.unwrap_or(amount.of(30, 8, 1)), amount),
             Self::Memory => memory::measure(place, amount).await,
             Self::Bytes => bytes::measure(place, amount).await,
+            Self::Links => links::measure(place, rounds.unwrap_or(amount.of(30, 10, 1)), amount).await,
             Self::Idle => idle::measure(place, amount).await,
         }
     }

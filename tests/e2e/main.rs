@@ -37,6 +37,7 @@ mod ssh_questions;
 mod ssh_server;
 mod ssh_server_audit;
 mod ssh_server_keys;
+mod ssh_server_requests;
 mod ssh_server_terminal;
 mod ssh_ways;
 mod terminal;

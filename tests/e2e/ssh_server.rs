@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,11 +23,18 @@ impl<'w> Server<'w> {
     }
 
     pub(crate) fn with(world: &'w World, keys: &[(&str, &str)], more: &[&str]) -> Self {
+        Self::of(world, Path::new(env!("CARGO_BIN_EXE_rialto")), keys, more)
+    }
+
+    /// Of another file than the one that was built.
+    pub(crate) fn of(world: &'w World, exe: &Path, keys: &[(&str, &str)], more: &[&str]) -> Self {
         let lines: Vec<String> = keys.iter().map(|(options, name)| format!("{options} {}", public(world, name))).collect();
         write_keys(world, &lines.join("\n"));
         let (socket, file) = (world.dir().join("d.sock"), world.dir().join("keys"));
         let fixed = ["serve", "--socket", socket.to_str().unwrap(), "--ssh", "127.0.0.1:0", "--authorized-keys"];
-        let daemon = world.start(&[&fixed[..], &[file.to_str().unwrap()], more].concat());
+        let mut command = world.command(exe);
+        command.args([&fixed[..], &[file.to_str().unwrap()], more].concat());
+        let daemon = Running::start(command);
         daemon.wait_for_err("whose host key is SHA256:");
         let said = daemon.err();
         let port = said.split("ssh on 127.0.0.1:").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();

@@ -18,7 +18,7 @@ const EVENTS: usize = 16;
 /// New keys after so many bytes, in either direction, and after an hour.
 const REKEY: usize = 1 << 30;
 
-pub(super) fn config(key: HostKey, only_new: bool) -> Config {
+pub(super) fn config(key: HostKey, own: &super::Limits) -> Config {
     Config {
         // No version of anything: that would say what it is weak against. OpenSSH's client says that nobody reads its output any
         // more (`deaf.rs`) only to those that call themselves so.
@@ -33,11 +33,11 @@ pub(super) fn config(key: HostKey, only_new: bool) -> Config {
         maximum_packet_size: PACKET,
         channel_buffer_size: CHANNEL,
         event_buffer_size: EVENTS,
-        preferred: preferred(only_new),
+        preferred: preferred(own.post_quantum),
         max_auth_attempts: 3,
         // Whoever thinks for an hour is no fault. Whoever is gone does not answer keepalives.
         inactivity_timeout: None,
-        keepalive_interval: Some(Duration::from_secs(15)),
+        keepalive_interval: Some(own.keepalive),
         keepalive_max: 3,
         nodelay: true,
         ..Config::default()

@@ -54,6 +54,8 @@ pub struct Limits {
     pub channels: usize,
     /// Only key exchanges that hold against quantum computers; OpenSSH before 9.9 has none of these.
     pub post_quantum: bool,
+    /// A peer that says nothing for so long is asked for a sign of life; three that do not come, and it is left.
+    pub keepalive: Duration,
     /// How often it is asked again whether who came in may still be here.
     pub doubt: Duration,
 }
@@ -67,6 +69,7 @@ impl Default for Limits {
             grace: Duration::from_secs(20),
             channels: 10,
             post_quantum: false,
+            keepalive: Duration::from_secs(15),
             doubt: Duration::from_secs(2),
         }
     }
@@ -184,7 +187,7 @@ impl SshListener {
         let (found, streams) = mpsc::channel(BACKLOG);
         let owner = Arc::new(Owner::default());
         let shared = Arc::new(Shared {
-            config: Arc::new(config::config(key, limits.post_quantum)),
+            config: Arc::new(config::config(key, &limits)),
             doorkeeper,
             programs,
             limits,

@@ -1,0 +1,219 @@
+//! A server of SSH and a client of it, in one process: who may stay, how many, and what a peer says besides its input.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use rialto_protocol::Scope;
+use rialto_transports::ssh::server::{HostKey, Limits, SshListener};
+use rialto_transports::{
+    Asked, Authenticator, Boxed, Control, Credential, Exit, Identity, Listener, Peer, Programs, Refused, Stream, Wires,
+};
+use russh::client::{Config, Handle, Handler, connect_stream};
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
+use russh::{Channel, ChannelMsg, Sig};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// Lets in every key, until then.
+struct Everybody(watch::Receiver<Option<SystemTime>>);
+
+impl Authenticator for Everybody {
+    fn identify(&self, _: &Peer) -> Result<Identity, Refused> {
+        Err(Refused("not here".to_owned()))
+    }
+
+    fn verify(&self, credential: &Credential<'_>, _: Option<IpAddr>) -> Result<Identity, Refused> {
+        let Credential::SshKey { .. } = credential else { return Err(Refused("no key".to_owned())) };
+        let mut who = Identity::new("uid:1/key", Scope::Eval);
+        who.expires = *self.0.borrow();
+        Ok(who)
+    }
+}
+
+/// A program that does nothing but say what it is told besides its input.
+struct Tells(mpsc::UnboundedSender<Control>);
+
+impl Programs for Tells {
+    fn run(&self, _: Asked, mut wires: Wires) -> Boxed<'static, Exit> {
+        let to = self.0.clone();
+        Box::pin(async move {
+            wires.output.write_all(b"runs").await.unwrap();
+            while let Some(control) = wires.controls.recv().await {
+                to.send(control).unwrap();
+            }
+            Exit::Status(0)
+        })
+    }
+}
+
+struct Client;
+
+impl Handler for Client {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, _: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        Ok(true)
+    }
+}
+
+struct Server {
+    _temp: TempDir,
+    at: SocketAddr,
+    /// What the daemon would get.
+    streams: mpsc::UnboundedReceiver<Stream>,
+    controls: mpsc::UnboundedReceiver<Control>,
+    expires: watch::Sender<Option<SystemTime>>,
+    _task: JoinSet<()>,
+}
+
+impl Server {
+    async fn new(limits: impl FnOnce(&mut Limits)) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let key = HostKey::at(&temp.path().join("host")).unwrap();
+        let (expires, until) = watch::channel(None);
+        let (told, controls) = mpsc::unbounded_channel();
+        let mut all = Limits::default();
+        limits(&mut all);
+        let bound = SshListener::bind(([127, 0, 0, 1], 0).into(), key, Arc::new(Everybody(until)), Arc::new(Tells(told)), all);
+        let mut listener = bound.await.unwrap();
+        let at = listener.address();
+        let (to, streams) = mpsc::unbounded_channel();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await;
+                to.send(stream).unwrap();
+            }
+        });
+        Self { _temp: temp, at, streams, controls, expires, _task: task }
+    }
+
+    /// A client that is let in, and our own subsystem at its other end.
+    async fn subsystem(
+        &mut self,
+        stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    ) -> (Handle<Client>, Channel<russh::client::Msg>, Stream) {
+        let client = enters(stream).await.expect("it is let in");
+        let channel = client.channel_open_session().await.unwrap();
+        channel.request_subsystem(true, "rialto").await.unwrap();
+        (client, channel, self.streams.recv().await.unwrap())
+    }
+}
+
+async fn enters(
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+) -> Result<Handle<Client>, russh::Error> {
+    let mut client = connect_stream(Arc::new(Config::default()), stream, Client).await?;
+    let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
+    let shown = client.authenticate_publickey("me", PrivateKeyWithHashAlg::new(Arc::new(key), None)).await?;
+    assert!(shown.success());
+    Ok(client)
+}
+
+/// To the end, however it comes.
+async fn ends(mut stream: Stream) -> Vec<u8> {
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all).await;
+    all
+}
+
+#[tokio::test]
+async fn a_peer_that_has_vanished_is_left() {
+    let mut server = Server::new(|limits| limits.keepalive = Duration::from_millis(100)).await;
+    let (near, far): (DuplexStream, DuplexStream) = tokio::io::duplex(64 * 1024);
+    let mut tcp = TcpStream::connect(server.at).await.unwrap();
+    let (hole, mut falls) = watch::channel(false);
+    let mut between = JoinSet::new();
+    between.spawn(async move {
+        let mut far = far;
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut far, &mut tcp) => {}
+            _ = falls.changed() => {}
+        }
+        // Nothing closes it; nothing goes through any more.
+        let _held = (far, tcp);
+        std::future::pending::<()>().await;
+    });
+    let (_client, channel, stream) = server.subsystem(near).await;
+    channel.data(&b"before"[..]).await.unwrap();
+    let mut stream = stream;
+    let mut before = [0; 6];
+    stream.read_exact(&mut before).await.unwrap();
+    hole.send(true).unwrap();
+    assert!(ends(stream).await.is_empty());
+}
+
+#[tokio::test]
+async fn one_that_answers_may_be_silent_for_long() {
+    let mut server = Server::new(|limits| limits.keepalive = Duration::from_millis(100)).await;
+    let tcp = TcpStream::connect(server.at).await.unwrap();
+    let (_client, channel, mut stream) = server.subsystem(tcp).await;
+    // Longer than four of them unanswered.
+    let silence = tokio::time::timeout(Duration::from_millis(600), stream.read_u8()).await;
+    assert!(silence.is_err(), "it was left: {silence:?}");
+    channel.data(&b"x"[..]).await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), b'x');
+}
+
+#[tokio::test]
+async fn what_has_expired_is_closed_while_it_is_open() {
+    let mut server = Server::new(|limits| limits.doubt = Duration::from_millis(20)).await;
+    server.expires.send(Some(SystemTime::now() + Duration::from_secs(3600))).unwrap();
+    let tcp = TcpStream::connect(server.at).await.unwrap();
+    let (client, _channel, stream) = server.subsystem(tcp).await;
+    server.expires.send(Some(SystemTime::now())).unwrap();
+    ends(stream).await;
+    // Told off and hung up on, not only its channel.
+    while !client.is_closed() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn no_more_come_from_one_address_than_may() {
+    let server = Server::new(|limits| limits.of_one_address = 2).await;
+    let mut inside = Vec::new();
+    for _ in 0..2 {
+        inside.push(enters(TcpStream::connect(server.at).await.unwrap()).await.unwrap());
+    }
+    assert!(enters(TcpStream::connect(server.at).await.unwrap()).await.is_err());
+    drop(inside.pop());
+    // The place is free once the server has seen that one go.
+    while enters(TcpStream::connect(server.at).await.unwrap()).await.is_err() {}
+}
+
+#[tokio::test]
+async fn no_more_channels_than_may() {
+    let mut server = Server::new(|limits| limits.channels = 2).await;
+    let tcp = TcpStream::connect(server.at).await.unwrap();
+    let (client, _first, _stream) = server.subsystem(tcp).await;
+    let second = client.channel_open_session().await.unwrap();
+    assert!(client.channel_open_session().await.is_err());
+    second.close().await.unwrap();
+    while client.channel_open_session().await.is_err() {}
+}
+
+#[tokio::test]
+async fn a_signal_and_a_new_size_reach_the_program() {
+    let mut server = Server::new(|_| {}).await;
+    let client = enters(TcpStream::connect(server.at).await.unwrap()).await.unwrap();
+    let mut channel = client.channel_open_session().await.unwrap();
+    channel.request_pty(true, "xterm", 80, 24, 0, 0, &[]).await.unwrap();
+    channel.exec(true, "anything").await.unwrap();
+    loop {
+        match channel.wait().await.expect("it runs") {
+            ChannelMsg::Data { data } => break assert_eq!(&data[..], b"runs"),
+            _ => {}
+        }
+    }
+    channel.signal(Sig::INT).await.unwrap();
+    channel.window_change(100, 40, 0, 0).await.unwrap();
+    channel.signal(Sig::Custom("x".repeat(1000))).await.unwrap();
+    let said =
+        [server.controls.recv().await.unwrap(), server.controls.recv().await.unwrap(), server.controls.recv().await.unwrap()];
+    assert_eq!(said, [Control::Signal("INT".into()), Control::Resize(100, 40), Control::Signal("x".repeat(16))]);
+}
