@@ -20,6 +20,8 @@ pub mod websocket;
 
 pub use authenticate::{Authenticator, Credential, Identity, Refused, refused};
 pub use programs::{Asked, Control, Exit, Programs, Terminal, What, Wires};
+/// Whoever names an [`Identity`] names how much it may do.
+pub use rialto_protocol::Scope;
 
 use std::fmt;
 use std::future::Future;

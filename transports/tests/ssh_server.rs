@@ -35,7 +35,7 @@ impl Authenticator for Everybody {
 }
 
 /// A program that does nothing but say what it is told besides its input.
-struct Tells(mpsc::UnboundedSender<Control>);
+struct Tells(mpsc::Sender<Control>);
 
 impl Programs for Tells {
     fn run(&self, _: Asked, mut wires: Wires) -> Boxed<'static, Exit> {
@@ -43,7 +43,7 @@ impl Programs for Tells {
         Box::pin(async move {
             wires.output.write_all(b"runs").await.unwrap();
             while let Some(control) = wires.controls.recv().await {
-                to.send(control).unwrap();
+                to.send(control).await.unwrap();
             }
             Exit::Status(0)
         })
@@ -64,8 +64,8 @@ struct Server {
     _temp: TempDir,
     at: SocketAddr,
     /// What the daemon would get.
-    streams: mpsc::UnboundedReceiver<Stream>,
-    controls: mpsc::UnboundedReceiver<Control>,
+    streams: mpsc::Receiver<Stream>,
+    controls: mpsc::Receiver<Control>,
     expires: watch::Sender<Option<SystemTime>>,
     _task: JoinSet<()>,
 }
@@ -75,18 +75,18 @@ impl Server {
         let temp = tempfile::tempdir().unwrap();
         let key = HostKey::at(&temp.path().join("host")).unwrap();
         let (expires, until) = watch::channel(None);
-        let (told, controls) = mpsc::unbounded_channel();
+        let (told, controls) = mpsc::channel(8);
         let mut all = Limits::default();
         limits(&mut all);
         let bound = SshListener::bind(([127, 0, 0, 1], 0).into(), key, Arc::new(Everybody(until)), Arc::new(Tells(told)), all);
         let mut listener = bound.await.unwrap();
         let at = listener.address();
-        let (to, streams) = mpsc::unbounded_channel();
+        let (to, streams) = mpsc::channel(8);
         let mut task = JoinSet::new();
         task.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await;
-                to.send(stream).unwrap();
+                to.send(stream).await.unwrap();
             }
         });
         Self { _temp: temp, at, streams, controls, expires, _task: task }
@@ -205,9 +205,9 @@ async fn a_signal_and_a_new_size_reach_the_program() {
     channel.request_pty(true, "xterm", 80, 24, 0, 0, &[]).await.unwrap();
     channel.exec(true, "anything").await.unwrap();
     loop {
-        match channel.wait().await.expect("it runs") {
-            ChannelMsg::Data { data } => break assert_eq!(&data[..], b"runs"),
-            _ => {}
+        if let ChannelMsg::Data { data } = channel.wait().await.expect("it runs") {
+            assert_eq!(&data[..], b"runs");
+            break;
         }
     }
     channel.signal(Sig::INT).await.unwrap();

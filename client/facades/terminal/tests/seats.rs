@@ -1,9 +1,8 @@
 //! How many programs run at once, and what the next one is told.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-use rialto_protocol::Scope;
 use rialto_terminal::{Program, Terminals};
-use rialto_transports::{Asked, Boxed, Control, Exit, Identity, Programs, What, Wires};
+use rialto_transports::{Asked, Boxed, Control, Exit, Identity, Programs, Scope, What, Wires};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
