@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// What a session of a program that runs already is called.
 pub(crate) const KERNEL: &str = "live";
 
-const MODULE: &str = include_str!("../../contrib/python/rialto.py");
+pub(crate) const MODULE: &str = include_str!("../../contrib/python/rialto.py");
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

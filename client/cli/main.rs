@@ -7,6 +7,7 @@ mod attach;
 mod audit;
 mod check;
 mod completions;
+mod debug;
 mod doctor;
 mod done;
 mod embed;
@@ -145,6 +146,7 @@ async fn run(args: Args) -> Result<u8, Failure> {
         Command::Places(args) => places::run(args).await,
         Command::Kernels(args) => kernels::run(&place, &args),
         Command::Allow(args) => project::allow::run(&place, &args),
+        Command::Debug(args) => debug::run(&place, &args).await,
         Command::Embed(args) => embed::run(&place, &args).await,
         Command::PythonModule => embed::module(),
         Command::Doctor => doctor::run(),

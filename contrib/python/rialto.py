@@ -51,7 +51,8 @@ _embedded = {}
 def embed(name, namespace=None, rialto="rialto"):
     """Makes this program a session of this name, and returns at once.
 
-    `namespace` is a dict or a module; without one it is that of whoever calls. `rialto` is the program to ask. Calling it again with a
+    `namespace` is a dict or a module; without one it is that of whoever calls. `rialto` is the program to ask, or a
+    list of it and its arguments. Calling it again with a
     name that is embedded already changes the namespace. The result has `name` and `close()`.
     """
     if namespace is None:
@@ -72,11 +73,14 @@ class Embedded:
     def __init__(self, name, space, rialto):
         self.name, self.pid = name, os.getpid()
         # What makes the socket's place and the session is the program itself: it knows where things live.
-        command = [rialto, "embed", name, "--pid", str(self.pid)]
+        command = ([rialto] if isinstance(rialto, str) else list(rialto)) + ["embed", name, "--pid", str(self.pid)]
         try:
-            helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            # A program is embedded where it runs.
+            env = {key: value for key, value in os.environ.items() if key != "RIALTO_AT"}
+            pipe = subprocess.PIPE
+            helper = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env)
         except OSError as why:
-            raise RuntimeError("%s cannot be started: %s; embed(..., rialto=PATH) says where it is" % (rialto, why)) from None
+            raise RuntimeError("%s cannot be started: %s; embed(..., rialto=PATH) says where it is" % (command[0], why)) from None
         try:
             where = self._told(helper)
             self.path = where["socket"]

@@ -149,3 +149,71 @@ fn the_program_may_die_and_another_come_and_so_may_the_supervisor() {
     drop(running);
     world.run(&["kill", "web"]).exits(0);
 }
+
+/// What Python 3.14 does in a process, as far as an older one can: at the next safe moment its main thread runs the script.
+const STAND_IN: &str = "\
+import signal, sys, time
+secret = 42
+def run(*_):
+    exec(open(open('injected').read()).read(), sys.modules['__main__'].__dict__)
+signal.signal(signal.SIGUSR1, run)
+print('ready', flush=True)
+while True:
+    time.sleep(0.01)
+";
+
+/// An interpreter that has `sys.remote_exec`, for want of a real Python 3.14.
+const ASKS: &str = "\
+#!/usr/bin/env python3
+import os, signal, sys
+def remote_exec(pid, script):
+    open('injected', 'w').write(script)
+    os.kill(pid, signal.SIGUSR1)
+sys.remote_exec = remote_exec
+assert sys.argv[1:3] == ['-I', '-c']
+code, sys.argv = sys.argv[3], ['-c'] + sys.argv[4:]
+exec(code)
+";
+
+#[test]
+fn a_python_that_nobody_prepared_becomes_a_session() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    world.file("program.py", STAND_IN);
+    let asks = world.file("py-asks", ASKS);
+    std::fs::set_permissions(&asks, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = world.command("python3");
+    command.arg("program.py");
+    let running = Running::start(command);
+    running.wait_for_out("ready");
+    let pid = running.pid().to_string();
+    let asks = asks.display().to_string();
+    let said = world.run(&["debug", &pid, "--python", &asks]);
+    assert!(said.err().contains(&format!("rialto debug-{pid}")), "{said}");
+    assert_eq!(said.ok(), format!("debug-{pid}\n"));
+    let session = format!("debug-{pid}");
+    world.run(&["exec", "-s", &session, "-c", "secret, '__rialto' in globals()"]).says(0, "(42, False)\n", "");
+    world.run(&["exec", "-s", &session, "--timeout", "0.05", "-c", "while True: pass"]).exits(124);
+    let left: Vec<_> = std::fs::read_dir(world.runtime()).unwrap().flatten().map(|file| file.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("debug-")), "{left:?}");
+    // Again: it is that session already. Under another name that somebody has: told, and nothing broken.
+    world.run(&["debug", &pid, "--python", &asks]).exits(0);
+    world.session("taken", "1");
+    world.run(&["debug", &pid, "--python", &asks, "--name", "taken"]).complains(1, &["taken is a session of the kernel python"]);
+    world.run(&["exec", "-s", &session, "-c", "secret"]).says(0, "42\n", "");
+    // What cannot be: an older Python, another program, nobody.
+    let python = world.run(&["exec", "--rm", "-c", "import sys; sys.version_info < (3, 14)"]).ok();
+    if python == "True\n" {
+        world.run(&["debug", &pid]).complains(64, &["only 3.14 and newer", "rialto.embed"]);
+    }
+    let mut other = world.command("sleep");
+    let other = Running::start({
+        other.arg("600");
+        other
+    });
+    world.run(&["debug", &other.pid().to_string()]).complains(64, &["which is no Python"]);
+    world.run(&["debug", "999999999"]).complains(64, &["there is no process 999999999"]);
+    drop(other);
+    world.run(&["kill", &session, "taken"]).exits(0);
+    drop(running);
+}
