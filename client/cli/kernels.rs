@@ -14,6 +14,7 @@ use std::io::Write;
 Examples:
   rialto kernels                                 what can be run here
   rialto kernels --check node                    whether it does what every kernel must, each promise tried
+  rialto kernels --check 'pty:sqlite3'           the same of a program with a prompt, as far as it makes sense there
 ")]
 pub(crate) struct KernelsArgs {
     /// Try what every kernel must do with these, in a session of their own (python, node, bash)

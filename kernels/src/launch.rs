@@ -1,6 +1,6 @@
 //! From the name of a kind to a running kernel.
 
-use crate::{Kernel, bash, environment, find, js, jupyter, node, python};
+use crate::{Kernel, bash, environment, find, js, jupyter, node, pty, python};
 use rialto_protocol::kernel::Launch;
 
 /// Why a kernel could not be started. Each is a sentence for the person who asked for it.
@@ -38,6 +38,14 @@ pub enum LaunchError {
         /// Where it listened.
         socket: String,
         /// Why not.
+        why: String,
+    },
+    /// A program with a prompt that cannot be run as it is written.
+    #[error("pty:{command} cannot be run: {why}")]
+    Program {
+        /// The command.
+        command: String,
+        /// What is wrong with it.
         why: String,
     },
     /// The folder to start in does not exist.
@@ -90,6 +98,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
         "bash" => bash::launch(launch),
         "js" => js::launch(launch),
         "live" => python::live(launch),
+        other if other.starts_with("pty:") => pty::launch(launch),
         other => {
             if let Some(started) = jupyter::launch(launch) {
                 return started;
@@ -104,7 +113,7 @@ pub fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
 /// Whether a kind of this build has this name.
 #[must_use]
 pub fn is_kernel(name: &str) -> bool {
-    KINDS.contains(&name) || name == "live"
+    KINDS.contains(&name) || name == "live" || pty::is_program(name)
 }
 
 /// The kinds of kernel there are, and which program each would use in this folder and environment. Starts nothing.

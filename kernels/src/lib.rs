@@ -10,6 +10,7 @@
 //! - `python.rs`, `node.rs`, `bash.rs`: which interpreter, and how it is started. `runners/python/`, `runners/node/`, `runners/bash/` are their runners.
 //! - `js/`: JavaScript inside of this process, with nothing installed.
 //! - `jupyter/`: any kernel that Jupyter can start.
+//! - `pty/`: any program with a prompt, in a terminal of its own.
 //! - `find.rs`: where interpreters are.
 //! - `environment/`: virtual environments, conda's, and that of a login shell.
 //! - [`profiles`]: kernels that the user gave names to.
@@ -22,6 +23,7 @@ mod jupyter;
 mod launch;
 mod node;
 pub mod profiles;
+mod pty;
 mod python;
 mod runner;
 

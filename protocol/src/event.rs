@@ -301,6 +301,9 @@ pub struct Ended {
     /// It was the first of a life that is not the session's first: what earlier evals made is gone.
     #[serde(default, skip_serializing_if = "unset")]
     pub fresh_state: bool,
+    /// Nothing said that it was over: it looked so, because its program fell quiet.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub idle_guess: bool,
     /// Who ended it, where somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Who>,

@@ -181,6 +181,8 @@ pub struct Done {
     pub how: DoneHow,
     /// The value of the last expression, where it is shown and small.
     pub result: Option<Bundle>,
+    /// Nothing said that it was over: it looked so, because the program fell quiet.
+    pub idle_guess: bool,
 }
 
 /// The ways an eval ends while its kernel lives.
@@ -217,6 +219,9 @@ pub struct KernelInfo {
     /// Something worth saying once, such as the virtual environment in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// An interrupt cannot be fenced: whether it reached the eval it was for, nobody can say (a program in a pseudo-terminal).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub best_effort: bool,
 }
 
 /// How the process ended.

@@ -44,7 +44,7 @@ fn long() -> bool {
 }
 
 /// The columns of the table.
-const KERNELS: [&str; 4] = ["python", "node", "bash", "js"];
+const KERNELS: [&str; 6] = ["python", "node", "bash", "js", "pty:sqlite3", "pty:python3 -i"];
 
 /// [kernel, check, promise, seen, said]...
 fn checked(kernel: &str, place: &Place) -> Vec<[String; 5]> {
@@ -137,6 +137,26 @@ macro_rules! each {
 }
 
 each!(python, node, bash, js);
+
+/// The same of programs with prompts. What a way does to bytes is seen by the others: two ways do.
+macro_rules! programs {
+    ($($name:ident: $kernel:literal),*) => {
+        $(mod $name {
+            use super::{Way, conforms};
+
+            #[test]
+            fn conforms_directly() {
+                conforms($kernel, Way::Direct);
+            }
+            #[test]
+            fn conforms_over_ssh() {
+                conforms($kernel, Way::Ssh);
+            }
+        })*
+    };
+}
+
+programs!(sqlite3: "pty:sqlite3", python_in_a_terminal: "pty:python3 -i");
 
 #[test]
 fn the_document_can_be_written_anew() {

@@ -23,6 +23,7 @@ mod links;
 mod live;
 mod logs;
 mod observing;
+mod programs;
 mod python;
 mod ran;
 mod replaying;

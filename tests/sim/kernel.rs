@@ -208,7 +208,7 @@ impl World {
         let wrote = Bytes::from(r.chunks.to_string().as_str());
         let result = Some(Bundle::from([("wrote".to_owned(), wrote)]));
         self.tell("kernel", || format!("#{} ends {how:?}", r.n));
-        self.kernel_says(KernelEvent::Done(Done { n: r.n, how, result }));
+        self.kernel_says(KernelEvent::Done(Done { n: r.n, how, result, idle_guess: false }));
         if let Some(k) = self.kernel.as_ref().filter(|k| k.noisy).map(|k| k.no) {
             let wait = self.dice.lag(200);
             self.at(wait, What::Noise(k));
@@ -228,7 +228,7 @@ impl World {
             let sup = self.sup.as_ref().map_or(0, |s| s.no);
             let n = k.running.map_or(k.ran, |r| r.n);
             let late = match self.dice.below(4) {
-                0 => KernelEvent::Done(Done { n: n + 1, how: DoneHow::Ok, result: None }),
+                0 => KernelEvent::Done(Done { n: n + 1, how: DoneHow::Ok, result: None, idle_guess: false }),
                 1 => KernelEvent::Fenced(1),
                 2 => KernelEvent::Died(Death::default()),
                 _ => KernelEvent::Output { n, background: false, runs: Vec::new() },

@@ -62,7 +62,13 @@ impl Turn<'_> {
         if self.s.state.running.as_ref().is_none_or(|r| r.n != done.n) {
             return self.out.push(Output::Odd(format!("the kernel ended eval #{}, which does not run", done.n)));
         }
-        let mut ended = Ended { n: done.n, outcome: outcome(&done.how), result: done.result, ..Ended::default() };
+        let mut ended = Ended {
+            n: done.n,
+            outcome: outcome(&done.how),
+            result: done.result,
+            idle_guess: done.idle_guess,
+            ..Ended::default()
+        };
         match done.how {
             DoneHow::Ok => {}
             DoneHow::Error(failure) | DoneHow::Interrupted(failure) => ended.failure = Some(failure),

@@ -166,7 +166,12 @@ impl Turn<'_> {
     /// The running eval has ended: everybody who interrupted it learns how.
     pub(crate) fn settle_interrupts(&mut self, running: &Running, outcome: Outcome) {
         let forced = self.s.interrupts.forced();
-        let verdict = settled(outcome, forced);
+        let verdict = match settled(outcome, forced) {
+            Verdict::Interrupted | Verdict::Finished if self.s.state.living.as_ref().is_some_and(|k| k.best_effort) => {
+                Verdict::BestEffort
+            }
+            verdict => verdict,
+        };
         for (number, p) in std::mem::take(&mut self.s.interrupts.pending) {
             self.out.push(Output::ClearTimer(Timer::AnswerBy(number)));
             self.verdict(p.conn, p.re, running.eval, verdict, Some(outcome));

@@ -33,6 +33,8 @@ use tokio::time::Instant;
 
 /// From the question to a connection, whatever has to be started on the way.
 const LIMIT: Duration = Duration::from_secs(30);
+/// The longest command of a program with a prompt. Bytes.
+const MAX_COMMAND: usize = 1_024;
 /// The longest path taken from a client. Bytes; Linux's own ceiling.
 const MAX_PATH: usize = 4096;
 
@@ -263,8 +265,10 @@ fn within_reach(who: &Identity, name: &str) -> Result<(), String> {
 /// What a client wrote is about to become files and a process.
 fn sound(create: &Create) -> Result<(), String> {
     let Create { kernel, program, cwd, env, .. } = create;
-    if kernel.is_empty() || kernel.len() > limits::MAX_LABEL {
-        return Err(format!("a kernel's name has 1 to {} bytes", limits::MAX_LABEL));
+    // A program with a prompt is named by its command.
+    let most = if kernel.starts_with("pty:") { MAX_COMMAND } else { limits::MAX_LABEL };
+    if kernel.is_empty() || kernel.len() > most {
+        return Err(format!("a kernel's name has 1 to {most} bytes"));
     }
     if [program.as_deref().unwrap_or_default(), cwd].iter().any(|path| path.len() > MAX_PATH || path.contains('\0')) {
         return Err(format!("a path has at most {MAX_PATH} bytes, and none of them zero"));

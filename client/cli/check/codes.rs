@@ -52,7 +52,10 @@ pub(super) fn of(kernel: &str) -> Option<&'static Codes> {
         "node" => Some(&NODE),
         "bash" => Some(&BASH),
         "js" => Some(&JS),
-        other => jupyter::of(other),
+        other => match other.strip_prefix("pty:") {
+            Some(command) => super::programs::of(command),
+            None => jupyter::of(other),
+        },
     }
 }
 

@@ -138,6 +138,7 @@ impl Engine {
                 "no files, no network, {} MiB; nothing of it outlives this session",
                 self.limits.memory / (1024 * 1024)
             )),
+            best_effort: false,
         };
         self.state.out.tell(KernelEvent::Ready(info));
         loop {
@@ -219,7 +220,7 @@ impl Engine {
             }
             text => text.map(bundle),
         };
-        out.tell(KernelEvent::Done(Done { n: exec.n, how, result }));
+        out.tell(KernelEvent::Done(Done { n: exec.n, how, result, idle_guess: false }));
         out.belongs(exec.n, true);
     }
 

@@ -40,14 +40,18 @@ impl Process {
     }
 
     fn start(command: &mut Command) -> io::Result<Self> {
-        let child = command.process_group(0).kill_on_drop(false).spawn()?;
+        Ok(Self::of(command.process_group(0).kill_on_drop(false).spawn()?))
+    }
+
+    /// A child that leads a group of its own.
+    pub(crate) fn of(child: Child) -> Self {
         let pid = child.id().and_then(|p| i32::try_from(p).ok()).unwrap_or(0);
         // When memory runs out the kernel shall go, and the supervisor that holds the history shall stay.
         #[cfg(target_os = "linux")]
         if let Err(error) = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "500") {
             tracing::debug!(pid, %error, "the out-of-memory score was not raised");
         }
-        Ok(Self { child, pid, reaped: false })
+        Self { child, pid, reaped: false }
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {

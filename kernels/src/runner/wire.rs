@@ -266,7 +266,7 @@ pub(super) fn read_frame(frame: &[u8]) -> Result<Frame, Malformed> {
                 _ => return Err(Malformed),
             };
             let result = if r.flag()? { Some(r.bundle()?) } else { None };
-            KernelEvent::Done(Done { n, how, result })
+            KernelEvent::Done(Done { n, how, result, idle_guess: false })
         }
         8 => KernelEvent::Fenced(r.u32()?),
         9 => KernelEvent::Answer(r.u64()?, read_answer(&mut r)?),

@@ -153,7 +153,7 @@ structs! {
     Cursor { epoch seq }
     Stamp { wall_ms mono_us }
     Who { principal client label }
-    KernelInfo { language version executable pid note }
+    KernelInfo { language version executable pid note best_effort }
     Death { code signal failed_start }
     Failure { name value traceback }
     Run { stream data }
@@ -216,7 +216,7 @@ structs! {
     Answered { n ask by id len data eof }
     Interrupting { n step by id }
     InterruptNoted { eval by id }
-    Ended { n outcome result failure code why fresh_state by }
+    Ended { n outcome result failure code why fresh_state idle_guess by }
     Redacted { n by id }
     SessionEnded { by id why }
     Shared { with scope by id }

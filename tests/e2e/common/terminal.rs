@@ -54,7 +54,9 @@ impl<'w> Terminal<'w> {
     #[track_caller]
     pub(crate) fn type_text(&self, text: &str) {
         if !text.is_empty() {
-            self.tmux(&["send-keys", "-l", "--", text]);
+            // A semicolon at the end is tmux's own.
+            let text = text.strip_suffix(';').map_or_else(|| text.to_owned(), |rest| format!("{rest}\\;"));
+            self.tmux(&["send-keys", "-l", "--", &text]);
         }
     }
 

@@ -178,7 +178,7 @@ impl Story {
     }
 
     pub(crate) fn ends(&mut self, life: u32, n: u64, how: DoneHow) -> Vec<Output> {
-        self.kernel(life, KernelEvent::Done(Done { n, how, result: None }))
+        self.kernel(life, KernelEvent::Done(Done { n, how, result: None, idle_guess: false }))
     }
 
     pub(crate) fn outcome(&self, id: u8) -> Option<Outcome> {

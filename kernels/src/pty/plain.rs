@@ -1,0 +1,85 @@
+//! Text as a person sees it: without what steers a terminal.
+
+/// What a line of output looks like, and where each of its bytes stood.
+pub(super) struct Plain {
+    pub(super) text: Vec<u8>,
+    at: Vec<usize>,
+    len: usize,
+}
+
+impl Plain {
+    pub(super) fn of(line: &[u8]) -> Self {
+        let mut plain = Self { text: Vec::new(), at: Vec::new(), len: line.len() };
+        let mut state = State::Text;
+        for (at, &byte) in line.iter().enumerate() {
+            state = match (state, byte) {
+                (State::Text, 0x1b) => State::Escape,
+                // Readline's own brackets around what takes no room, where a program prints its prompt unread.
+                (State::Text, 1 | 2) => State::Text,
+                (State::Text, byte) => {
+                    plain.text.push(byte);
+                    plain.at.push(at);
+                    State::Text
+                }
+                (State::Escape, b'[') => State::Sequence,
+                (State::Escape, b']') => State::Title,
+                (State::Escape, b'(' | b')' | b'#' | b'%' | b' ') => State::One,
+                (State::Escape | State::One, _) => State::Text,
+                (State::Sequence, 0x40..=0x7e) => State::Text,
+                (State::Sequence, _) => State::Sequence,
+                (State::Title, 7) => State::Text,
+                (State::Title, 0x1b) => State::One,
+                (State::Title, _) => State::Title,
+            };
+        }
+        plain
+    }
+
+    /// Where in the line the byte of this number stands, with the sequences before it that belong to it.
+    pub(super) fn place(&self, n: usize) -> usize {
+        match n.checked_sub(1) {
+            None => 0,
+            Some(before) => self.at.get(before).map_or(self.len, |at| at + 1),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Text,
+    Escape,
+    Sequence,
+    Title,
+    One,
+}
+
+/// Whether a line that came back is what was typed: its letters and digits are at the end of it. Long lines come back in pieces,
+/// scrolled sideways, and characters that steer in another form.
+pub(super) fn is_echo(line: &[u8], typed: &str) -> bool {
+    let words = |bytes: &[u8]| bytes.iter().rev().copied().filter(u8::is_ascii_alphanumeric).take(12).collect::<Vec<_>>();
+    let (back, typed) = (words(&Plain::of(line).text), words(typed.as_bytes()));
+    back.starts_with(&typed) || back.len() >= 6 && typed.starts_with(&back)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_and_titles_are_no_text() {
+        let plain = Plain::of(b"\x1b]0;me: ~\x07\x1b[1;32mme\x1b[0m$ ");
+        assert_eq!(plain.text, b"me$ ");
+        let plain = Plain::of(b"ab\x1b[1mcd");
+        assert_eq!((plain.text.as_slice(), plain.place(2), plain.place(0), plain.place(3)), (&b"abcd"[..], 2, 0, 7));
+    }
+
+    #[test]
+    fn what_was_typed_is_known_again() {
+        assert!(is_echo(b"select 1;", "select 1;"));
+        assert!(is_echo(b"\r<aaaaaaaaaaaaa';", "select 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaa';"));
+        assert!(is_echo(b"print('   x')", "print('\tx')"));
+        assert!(is_echo(b"", ""));
+        assert!(is_echo(b"sqlite> select 1", "select 1"));
+        assert!(!is_echo(b"[1]+  Done      sleep 1", "echo hello"));
+    }
+}
