@@ -236,12 +236,10 @@ impl Kernel for PtyKernel {
         let modes = self.tty.modes();
         match command {
             KernelCommand::Exec(exec) => self.talk.exec(&exec, modes),
-            KernelCommand::Interrupt(step @ (Step::Interrupt | Step::Again)) => {
+            // Again the key: both key and signal would be two interrupts, and the second one ends many a program.
+            KernelCommand::Interrupt(Step::Interrupt | Step::Again) => {
                 self.talk.interrupt();
                 self.stirred = Instant::now();
-                if step == Step::Again {
-                    self.tty.signal_foreground(Signal::SIGINT, None);
-                }
             }
             KernelCommand::Interrupt(step) => {
                 let signal = if step == Step::Kill { Signal::SIGKILL } else { Signal::SIGTERM };

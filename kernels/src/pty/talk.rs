@@ -669,7 +669,7 @@ impl Talk {
             (true, true) if probed => format!("its prompt is {shown:?}, as it seems"),
             (true, true) => String::new(),
             (true, false) => "its prompt has not come yet".to_owned(),
-            (false, _) if self.known.draws => "it draws on the whole screen: rialto attach --raw".to_owned(),
+            (false, _) if self.known.draws => "it draws on the whole screen, which shows here as it is written".to_owned(),
             (false, _) => "it shows no prompt: an eval is over when it falls quiet".to_owned(),
         };
         self.ready = Some(note);

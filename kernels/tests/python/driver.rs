@@ -155,6 +155,13 @@ impl Driver {
         self.runtime.block_on(next).expect("an event comes")
     }
 
+    /// The next event, if one comes in time.
+    pub fn next_within(&mut self, time: Duration) -> Option<KernelEvent> {
+        let kernel = &mut self.kernel;
+        let next = async { tokio::time::timeout(time, poll_fn(|cx| kernel.poll_event(cx))).await };
+        self.runtime.block_on(next).ok()
+    }
+
     /// Whether there is no event now.
     pub fn is_silent(&mut self) -> bool {
         let kernel = &mut self.kernel;
