@@ -416,7 +416,7 @@ impl Jupyter {
                 DoneHow::Error(Failure { name: "Aborted".to_owned(), value: value.to_owned(), ..Failure::default() })
             }
         };
-        self.told.event(KernelEvent::Done(Done { n, how, result }));
+        self.told.event(KernelEvent::Done(Done { n, how, result, idle_guess: false }));
     }
 
     /// Whether this is what an interrupt leaves behind. Of languages whose word for it we do not know every failure is.

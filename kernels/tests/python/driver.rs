@@ -156,6 +156,7 @@ impl Driver {
     }
 
     /// The next event, if one comes in time.
+    #[allow(dead_code, reason = "of the driver each language uses a part")]
     pub fn next_within(&mut self, time: Duration) -> Option<KernelEvent> {
         let kernel = &mut self.kernel;
         let next = async { tokio::time::timeout(time, poll_fn(|cx| kernel.poll_event(cx))).await };
