@@ -62,7 +62,7 @@ impl Actor {
             By::Library => self.opens(world, daemon),
             By::Exec => {
                 let (id, code) = (self.eval.to_string(), self.code.clone());
-                self.spawns(world, &["--at", &daemon.at(), "exec", "-s", "work", "--eval-id", &id, "-c", &code]);
+                self.spawns(world, daemon, &["--at", &daemon.at(), "exec", "-s", "work", "--eval-id", &id, "-c", &code]);
             }
             By::Rpc => {
                 let mut attach = serde_json::json!({"type": "attach"});
@@ -71,13 +71,14 @@ impl Actor {
                 }
                 let submit = serde_json::json!({"type": "submit", "eval": self.eval.to_string(), "code": self.code});
                 std::fs::write(world.path("lines"), format!("{attach}\n{submit}\n")).unwrap();
-                self.spawns(world, &["--at", &daemon.at(), "rpc", "work"]);
+                self.spawns(world, daemon, &["--at", &daemon.at(), "rpc", "work"]);
             }
         }
     }
 
-    fn spawns(&mut self, world: &World, arguments: &[&str]) {
+    fn spawns(&mut self, world: &World, daemon: &Daemon, arguments: &[&str]) {
         let mut command = world.command(arguments);
+        command.envs(daemon.env());
         if self.by == By::Rpc {
             command.stdin(std::fs::File::open(world.path("lines")).unwrap());
         }

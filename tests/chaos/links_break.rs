@@ -5,8 +5,10 @@ use crate::client::Client;
 use crate::daemon::Daemon;
 use crate::dice::Dice;
 use crate::long;
+use crate::processes::left;
 use crate::promises::{job, kept, within};
 use crate::table::Row;
+use crate::ways::Way;
 use crate::ways::proxy::{End, Plan, Proxy};
 use crate::world::{World, play};
 use rialto_client::{Keepalive, Link, Linking, Options, Policy, Session, Start, Through};
@@ -82,7 +84,7 @@ async fn close(mut world: World, client: Client, proxy: &Proxy, name: &str) {
     world.logs_are_calm();
     let log = std::fs::read_to_string(world.path("daemon.log")).unwrap_or_default();
     assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
-    let orphans = world.strays(&world.only()).len() as u64;
+    let orphans = left(|| world.strays(&world.only())).await.len() as u64;
     let row = Row { played: proxy.links(), events: row.events + heard, orphans, note, ..row };
     world.ends(row).await.close(name);
 }
@@ -122,6 +124,45 @@ fn cut_at_many_places(base: u64, twice: bool, name: &'static str) {
 #[test]
 fn between_a_client_and_the_daemon() {
     cut_at_many_places(10_000, false, "links cut, to the daemon");
+}
+
+/// The same over a network, where a link that is cut is a handshake to be made again.
+fn over(way: Way, base: u64, name: &'static str) {
+    play(async move {
+        let mut world = World::new();
+        let mut daemon = Daemon::by(&world, way).await;
+        let mut of_links = Dice(base + 1);
+        // What the way itself says at its beginning is some thousand bytes more.
+        let plan = move || {
+            let plan = any(&mut of_links);
+            Plan {
+                up: plan.up.saturating_add(of_links.below(4_000)),
+                down: plan.down.saturating_add(of_links.below(4_000)),
+                ..plan
+            }
+        };
+        let proxy = Proxy::of_port(daemon.port().unwrap(), plan).await;
+        let mut client = client(&mut world, daemon.through_port(Some(proxy.port)), Keepalive::Remote);
+        works(&world, &mut client, &proxy, if long() { CUTS } else { CUTS / 5 }, &mut Dice(base)).await;
+        proxy.lets_go();
+        daemon.dies();
+        close(world, client, &proxy, name).await;
+    });
+}
+
+#[test]
+fn over_our_ssh_server() {
+    over(Way::Ssh, 70_000, "links cut, our ssh server");
+}
+
+#[test]
+fn over_the_stock_sshd() {
+    over(Way::Sshd, 80_000, "links cut, the stock sshd");
+}
+
+#[test]
+fn over_a_websocket_with_tls() {
+    over(Way::Wss, 90_000, "links cut, wss");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!
 //! | file | what dies, or who comes |
 //! |---|---|
-//! | `stages.rs` | daemon, client, supervisor, kernel, alone and in pairs, at every stage of an eval |
+//! | `stages.rs` | daemon, client, supervisor, kernel, alone and in pairs, at every stage of an eval; over networks, too |
 //! | `serve_dies.rs` | the daemon, a client |
 //! | `terminal_dies.rs` | a person's terminal, alone and in pairs, at every stage of an eval; the next one goes on |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
@@ -15,7 +15,7 @@
 //! | `kernel_dies.rs` | a child of the kernel, the kernel, its whole group |
 //! | `descriptors_run_out.rs` | the descriptors of a command, of a daemon |
 //! | `little_is_kept.rs` | events that are not kept any more, and how that is said |
-//! | `links_break.rs` | links, at any byte: cut, silent, slow, doubled |
+//! | `links_break.rs` | links, at any byte: cut, silent, slow, doubled; over networks, too |
 //! | `disk_fills.rs` | the space below the journal |
 //! | `many_come.rs` | twenty who want the same name |
 //! | `another_user.rs` | somebody else on the same machine |

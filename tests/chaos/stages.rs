@@ -1,15 +1,17 @@
 //! `kill -9` of the daemon, the client, the supervisor, the kernel, alone and in pairs, at every stage of an eval: on its way,
-//! waiting, running, printing, at its end. The daemon comes back at once, or late. Whoever asked asks again.
+//! waiting, running, printing, at its end. The daemon comes back at once, or late. Whoever asked asks again. By a socket; and
+//! over networks, where what is killed is whoever carries the connections.
 
 use crate::actor::{Actor, By, number, through};
 use crate::client::Client;
 use crate::daemon::Daemon;
 use crate::dice::Dice;
 use crate::long;
-use crate::processes::{process, signal, until};
+use crate::processes::{left, process, signal, until};
 use crate::promises::{Story, job, kept, within};
 use crate::supervisor_dies::incarnations;
 use crate::table::Row;
+use crate::ways::Way;
 use crate::world::{World, gone, kernel, play, supervisor};
 use nix::sys::signal::Signal;
 use rialto_protocol::{Event, Outcome};
@@ -61,9 +63,9 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(stage: Stage, by: By, mut dice: Dice) -> Self {
+    async fn new(stage: Stage, by: By, way: Way, mut dice: Dice) -> Self {
         let mut world = World::new();
-        let daemon = Daemon::new(&world).await;
+        let daemon = Daemon::by(&world, way).await;
         let mut watcher = through(&mut world, daemon.through(), "watcher");
         let first = job(&world.truth(), "first", 10, "");
         assert_eq!(watcher.run(first).await, Outcome::Ok);
@@ -212,6 +214,7 @@ impl Scene {
             self.daemon.starts(&self.world);
         }
         self.is_answered().await;
+        println!("{}", std::fs::read_to_string(self.world.path("said")).unwrap_or_default());
         let last = job(&self.world.truth(), "afterwards", 5, "");
         let mut outcome = self.watcher.run(last).await;
         if outcome == Outcome::Died && victims.contains(&Victim::Kernel) {
@@ -246,7 +249,8 @@ impl Scene {
         let row = kept(&all, &world.truth());
         let events = row.events + watcher.story.records.len() as u64 + told;
         drop((watcher, actor));
-        let orphans = world.strays(&world.only()).len() as u64;
+        // Who served a connection may be about to notice that it is over.
+        let orphans = left(|| world.strays(&world.only())).await.len() as u64;
         world.ends(Row { played: 1, events, orphans, ..row }).await
     }
 }
@@ -264,14 +268,47 @@ fn stage(stage: Stage, base: u64, name: &str) {
     for round in 0..if long() { 6 } else { 1 } {
         for (i, victims) in VICTIMS.iter().enumerate() {
             let mut dice = Dice(base + 100 * round + i as u64);
-            let by = [By::Exec, By::Rpc, By::Library][usize::try_from(dice.below(3)).unwrap()];
-            let late = dice.below(2) == 0;
-            println!("{name}: {victims:?} die, asked by {by:?}, late {late}");
-            let scene = async { Box::pin(Scene::new(stage, by, dice).await.plays(victims, late)).await };
-            sum.add(&play(scene));
+            sum.add(&one(stage, Way::Unix, victims, &mut dice));
         }
     }
     sum.close(&format!("kill -9 of 1 and 2, eval {name}"));
+}
+
+fn one(stage: Stage, way: Way, victims: &[Victim], dice: &mut Dice) -> Row {
+    let by = [By::Exec, By::Rpc, By::Library][usize::try_from(dice.below(3)).unwrap()];
+    let late = dice.below(2) == 0;
+    println!("{stage:?} by {way:?}: {victims:?} die, asked by {by:?}, late {late}");
+    play(async { Box::pin(Scene::new(stage, by, way, dice.clone()).await.plays(victims, late)).await })
+}
+
+/// Over a network every stage has one that leads there die, and one of the others' sets.
+fn over(way: Way, base: u64, name: &str) {
+    let stages = [Stage::Submitted, Stage::Accepted, Stage::Running, Stage::Output, Stage::Done];
+    let mut sum = Row::default();
+    for round in 0..if long() { 6 } else { 1 } {
+        for (i, stage) in stages.into_iter().enumerate() {
+            let mut dice = Dice(base + 100 * round + i as u64);
+            sum.add(&one(stage, way, VICTIMS[0], &mut dice));
+            let others = 1 + usize::try_from(dice.below(VICTIMS.len() as u64 - 1)).unwrap();
+            sum.add(&one(stage, way, VICTIMS[others], &mut dice));
+        }
+    }
+    sum.close(&format!("kill -9 of 1 and 2, {name}"));
+}
+
+#[test]
+fn over_our_ssh_server() {
+    over(Way::Ssh, 6_000, "over our ssh server");
+}
+
+#[test]
+fn over_the_stock_sshd() {
+    over(Way::Sshd, 7_000, "over the stock sshd");
+}
+
+#[test]
+fn over_a_websocket_with_tls() {
+    over(Way::Wss, 8_000, "over wss");
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(super) use keys::beyond;
 use super::check::{Check, Stop};
 use super::config::{Agent, Settings};
 use super::fail::{Fail, said};
+use crate::Again;
 use keys::{Candidate, File};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
@@ -19,6 +20,7 @@ use russh::keys::agent::client::AgentClient;
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{MethodSet, SendError};
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +65,16 @@ impl<'a> Login<'a> {
     }
 
     /// Tries everything there is, in the order in which `ssh` does. What it was that helped.
-    pub(super) async fn run(mut self, conn: &mut Conn) -> Result<String, Fail> {
+    pub(super) async fn run(mut self, conn: &mut Conn, told_off: impl Fn() -> bool) -> Result<String, Fail> {
+        let came = self.tries(conn).await;
+        came.map_err(|fail| {
+            // Who was shown one thing at most, and went without a word, has not counted: the network is gone, or the server.
+            let uncounted = fail.why.kind() == io::ErrorKind::ConnectionReset && self.tried.len() <= 1 && !told_off();
+            if uncounted { Fail { again: Again::Soon, ..fail } } else { fail }
+        })
+    }
+
+    async fn tries(&mut self, conn: &mut Conn) -> Result<String, Fail> {
         let settings = self.settings;
         let mut left = match step(conn.authenticate_none(&settings.user)).await? {
             AuthResult::Success => return Ok("nothing at all".to_owned()),
@@ -93,6 +104,10 @@ impl<'a> Login<'a> {
                 Came::Partly(more) => left = more,
                 Came::No => break,
             }
+        }
+        if conn.is_closed() {
+            // The library says so by an answer that takes nothing.
+            return Err(gone("the connection was closed"));
         }
         Err(self.refused(&left))
     }
@@ -328,13 +343,14 @@ async fn step_of<T>(what: impl Future<Output = T>) -> Result<T, Fail> {
 }
 
 async fn step<T>(what: impl Future<Output = Result<T, russh::Error>>) -> Result<T, Fail> {
-    step_of(what).await?.map_err(|why| {
-        // A server that has counted enough attempts just goes.
-        Fail::counted(format!(
-            "{} during authentication; where many keys are offered it may be one too many, and `IdentitiesOnly yes` helps",
-            said(&why)
-        ))
-    })
+    step_of(what).await?.map_err(|why| gone(&said(&why)))
+}
+
+/// A server that has counted enough attempts just goes.
+fn gone(why: &str) -> Fail {
+    Fail::gone(format!(
+        "{why} during authentication; where many keys are offered it may be one too many, and `IdentitiesOnly yes` helps"
+    ))
 }
 
 impl From<Stop> for Fail {

@@ -2,7 +2,7 @@
 
 use super::known_hosts::{Key, Known, Verdict};
 use super::person::Person;
-use russh::client::{Handler, Session};
+use russh::client::{DisconnectReason, Handler, Session};
 use russh::keys::{Algorithm, HashAlg, PublicKeyOrCertificate};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,6 +45,8 @@ impl From<russh::Error> for Stop {
 pub(super) struct Learned {
     /// How the server calls itself.
     pub(super) server: String,
+    /// It has said goodbye: it meant to close the connection.
+    pub(super) goodbye: bool,
 }
 
 /// Judges one host.
@@ -83,6 +85,16 @@ impl Handler for Check {
         let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
         learned.server = String::from_utf8_lossy(session.remote_sshid()).into_owned();
         Ok(())
+    }
+
+    async fn disconnected(&mut self, why: DisconnectReason<Stop>) -> Result<(), Stop> {
+        match why {
+            DisconnectReason::ReceivedDisconnect(_) => {
+                self.learned.lock().unwrap_or_else(PoisonError::into_inner).goodbye = true;
+                Ok(())
+            }
+            DisconnectReason::Error(why) => Err(why),
+        }
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), Stop> {

@@ -243,7 +243,8 @@ impl SshDialer {
                 Ok(mut conn) => {
                     let server = learned.lock().unwrap_or_else(PoisonError::into_inner).server.clone();
                     self.step(|| format!("its key is the one that is known; it is {server}"));
-                    let by = Login::new(settings, &self.asking).run(&mut conn).await?;
+                    let told_off = || learned.lock().unwrap_or_else(PoisonError::into_inner).goodbye;
+                    let by = Login::new(settings, &self.asking).run(&mut conn, told_off).await?;
                     self.step(|| format!("{} is let in by {by}", settings.user));
                     return Ok((conn, hold, server));
                 }
@@ -500,7 +501,9 @@ async fn asked(mut channel: Channel<Msg>, what: What<'_>) -> Result<Channel<Msg>
         loop {
             match channel.wait().await {
                 Some(ChannelMsg::Success) => return Ok(()),
-                Some(ChannelMsg::Failure | ChannelMsg::Close) | None => return Err(refused()),
+                Some(ChannelMsg::Failure | ChannelMsg::Close) => return Err(refused()),
+                // Nobody has refused anything: the network is gone, or the server.
+                None => return Err(Fail::soon("the connection was closed")),
                 Some(_) => {}
             }
         }

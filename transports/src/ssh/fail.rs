@@ -28,6 +28,11 @@ impl Fail {
         Self::new(io::ErrorKind::PermissionDenied, why, Again::After(COUNTED))
     }
 
+    /// It went in the middle of it, as whoever has counted enough does.
+    pub(super) fn gone(why: impl Into<String>) -> Self {
+        Self::new(io::ErrorKind::ConnectionReset, why, Again::After(COUNTED))
+    }
+
     /// The network, or what is behind it.
     pub(super) fn soon(why: impl Into<String>) -> Self {
         Self::new(io::ErrorKind::ConnectionAborted, why, Again::Soon)
