@@ -4,6 +4,7 @@
 mod agent;
 mod audit;
 mod bad_input;
+mod behind;
 mod commands;
 mod common;
 mod completing;
@@ -14,6 +15,7 @@ mod ends;
 mod environment;
 mod exec;
 mod export;
+mod facades;
 mod history;
 mod http;
 mod interrupting;

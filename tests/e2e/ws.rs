@@ -126,6 +126,78 @@ fn a_token_that_is_revoked_ends_what_it_has_open() {
 }
 
 #[test]
+fn a_token_that_is_revoked_ends_requests_that_are_open() {
+    let world = World::new();
+    let web = Web::new(&world, &[]);
+    web.run(&world, &["exec", "-s", "lab", "-k", "python", "-c", "1"]).ok();
+    let events = Running::start(web.curl(&world, &["-N", "@/v1/sessions/lab/events"]));
+    events.wait_for_out("\"ended\"");
+    let plain = format!("http://127.0.0.1:{}", web.port());
+    let mut follow = world.rialto(&["--at", &plain, "logs", "-f", "lab"]);
+    follow.env("RIALTO_TOKEN", &web.token);
+    let follow = Running::start(follow);
+    follow.wait_for_out("1");
+    world.run(&["token", "revoke", &web.name]).exits(0);
+    let said = follow.end();
+    assert!(said.code != 0 && said.err().contains("revoked"), "{said}");
+    events.end();
+}
+
+#[test]
+fn a_limit_is_each_tokens_own() {
+    let world = World::new();
+    let web = Web::new(&world, &["--limit", "connections=1"]);
+    web.run(&world, &["exec", "-s", "work", "-k", "python", "-c", "1"]).ok();
+    let follow = Running::start(web.rialto(&world, &["logs", "-f", "work"]));
+    follow.wait_for_out("1");
+    let said = web.run(&world, &["ls"]);
+    assert!(said.code != 0 && said.err().contains("connection"), "{said}");
+    // Somebody else has a share of their own.
+    let other = token(&world, "other", "admin");
+    let mut command = world.rialto(&["--at", &web.at, "ls"]);
+    command.env("RIALTO_TOKEN", other);
+    assert!(Running::start(command).end().ok().contains("work"));
+    follow.signal(Signal::SIGKILL);
+    follow.end();
+}
+
+#[test]
+fn a_certificate_of_the_right_authority_is_a_key() {
+    let world = World::new();
+    // Without an extension it would be a certificate of the first version, which nobody takes any more.
+    world.file("v3", "basicConstraints=CA:FALSE\n");
+    let authority = |name: &str| {
+        world.sh(&format!(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.pem 2>&1 && \
+             openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=ada -keyout {name}-ada.key -out {name}-ada.csr 2>&1 && \
+             openssl x509 -req -in {name}-ada.csr -CA {name}.pem -CAkey {name}.key -CAcreateserial -days 2 -extfile v3 -out {name}-ada.pem 2>&1"
+        ))
+        .ok();
+    };
+    authority("ours");
+    authority("theirs");
+    let file = |name: &str| world.project().join(name).display().to_string();
+    let web = Web::new(&world, &["--tls-self-signed", "--tls-client-ca", &file("ours.pem")]);
+    let with = |whose: &str, arguments: &[&str]| {
+        let mut command = world.rialto(&[&["--at", web.at.as_str()], arguments].concat());
+        command
+            .env("RIALTO_TLS_CERT", file(&format!("{whose}-ada.pem")))
+            .env("RIALTO_TLS_KEY", file(&format!("{whose}-ada.key")));
+        Running::start(command).end()
+    };
+    with("ours", &["exec", "-s", "work", "-k", "python", "-c", "6*7"]).says(0, "42\n", "");
+    let first = world.events("work").into_iter().find(|event| event["type"] == "accepted").expect("an eval");
+    assert!(first["by"]["principal"].as_str().unwrap().contains("/certificate-"), "{first}");
+    // It has the scope to run code, and no more.
+    with("ours", &["kill", "work"]).exits(77);
+    let stranger = with("theirs", &["ls"]);
+    assert!(stranger.code == 69, "{stranger}");
+    // A token still opens it, and nothing does not.
+    assert!(web.run(&world, &["ls"]).ok().contains("work"));
+    Running::start(world.rialto(&["--at", &web.at, "ls"])).end().exits(69);
+}
+
+#[test]
 fn without_tls_it_listens_for_this_machine_alone() {
     let world = World::new();
     world.run(&["serve", "--ws", "0.0.0.0:0"]).complains(64, &["without TLS", "--tls-self-signed", "--plain"]);

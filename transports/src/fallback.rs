@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 /// A connection that lived this long was none that the network breaks.
 const GOOD: Duration = Duration::from_secs(30);
@@ -14,6 +15,9 @@ const GOOD: Duration = Duration::from_secs(30);
 const SHORT: u32 = 2;
 /// for so long: networks are left, too.
 const PREFERRED: Duration = Duration::from_secs(300);
+
+/// Something that was opened and asked, and through which nothing comes for so long, is broken: a bridge greets at once.
+const MUTE: Duration = Duration::from_secs(10);
 
 /// Is told, in a sentence, when another way is taken than the first.
 pub type Told = Arc<dyn Fn(&str) + Send + Sync>;
@@ -32,6 +36,8 @@ struct Known {
     short: u32,
     /// Which way is gone first instead of the first, and until when.
     first: Option<(usize, Instant)>,
+    /// What became of those that are passed over.
+    why: String,
     /// What was said last: once is enough.
     said: String,
 }
@@ -71,12 +77,19 @@ impl FallbackDialer {
             match way.dial().await {
                 Ok(stream) => {
                     if at != 0 {
-                        let why = if failed.is_empty() { "what was better keeps breaking".to_owned() } else { failed.join("; ") };
+                        if !failed.is_empty() && at > first {
+                            // What led nowhere is not asked again each time: that may take a while.
+                            let mut known = lock(&self.known);
+                            known.first = Some((at, Instant::now() + PREFERRED));
+                            known.why = failed.join("; ");
+                        }
+                        let why = if failed.is_empty() { lock(&self.known).why.clone() } else { failed.join("; ") };
                         self.say(format!("{why}; going by {}", way.text()));
                     }
                     let known = Arc::clone(&self.known);
                     let next = (at + 1) % self.ways.len().max(1);
-                    return Ok(Box::new(Watched { stream, known, began: Instant::now(), at, next, read: false }));
+                    let (began, text) = (Instant::now(), way.text());
+                    return Ok(Box::new(Watched { stream, known, began, at, next, text, read: false, mute: None }));
                 }
                 Err(why) => {
                     // One way that may lead there later is enough to try again for.
@@ -114,7 +127,10 @@ struct Watched {
     began: Instant,
     at: usize,
     next: usize,
+    text: String,
     read: bool,
+    /// Rings when it was asked long ago and has never said anything.
+    mute: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drop for Watched {
@@ -131,6 +147,8 @@ impl Drop for Watched {
         };
         if known.short >= SHORT && self.next != self.at {
             known.short = 0;
+            let how = if self.read { "keeps breaking" } else { "was opened, and nothing came through it" };
+            known.why = format!("{} {how}", self.text);
             known.first = Some((self.next, Instant::now() + PREFERRED));
         }
     }
@@ -141,12 +159,24 @@ impl AsyncRead for Watched {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, into);
         self.read |= into.filled().len() > before;
+        if self.read {
+            self.mute = None;
+        }
+        if read.is_pending() && self.mute.as_mut().is_some_and(|mute| mute.as_mut().poll(cx).is_ready()) {
+            let why = format!("it was opened, and nothing came through it within {} s", MUTE.as_secs());
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+        }
         read
     }
 }
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.read && self.mute.is_none() {
+            self.mute = Some(Box::pin(sleep(MUTE)));
+            // Whoever reads has asked before this was set.
+            cx.waker().wake_by_ref();
+        }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

@@ -37,6 +37,7 @@ fn settings() -> Settings {
         authenticator: Arc::new(One),
         tls: None,
         names: Names::default(),
+        proxies: Vec::new(),
         routes: Arc::new(Nothing),
         last_word: |_| None,
         limits: Limits::default(),

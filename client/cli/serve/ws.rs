@@ -45,6 +45,9 @@ pub(crate) struct WsArgs {
     /// A page's origin that may come, as in `https://app.example.org`; may be repeated
     #[arg(long, value_name = "ORIGIN", requires = "ws")]
     pub(crate) allow_origin: Vec<String>,
+    /// The address of a proxy that says in X-Forwarded-For for whom it comes, so that it is the client who is logged and whose failures count; may be repeated
+    #[arg(long, value_name = "ADDRESS", requires = "ws")]
+    pub(crate) trusted_proxy: Vec<IpAddr>,
 }
 
 /// What is behind the port, where one is wanted.
@@ -74,6 +77,7 @@ pub(super) async fn doors(args: &WsArgs, limits: Limits, home: &Home, spawn: &Sp
     let settings = Settings {
         authenticator,
         tls,
+        proxies: args.trusted_proxy.clone(),
         names: Names { hosts: args.host.clone(), origins: args.allow_origin.clone() },
         routes: Arc::new(Facade::new(dialer, Arc::new(machine))),
         last_word,

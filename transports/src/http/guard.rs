@@ -52,6 +52,23 @@ impl Names {
     }
 }
 
+/// From where a request comes: from a proxy that is believed, the last address it names that is none of such a proxy's own.
+/// What stands before that anybody may have written.
+pub(crate) fn client(headers: &HeaderMap, from: SocketAddr, proxies: &[IpAddr]) -> SocketAddr {
+    let believed = |address: IpAddr| proxies.iter().any(|proxy| proxy.to_canonical() == address.to_canonical());
+    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    let mut last = from;
+    for said in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        if !believed(last.ip()) {
+            break;
+        }
+        let said = said.trim();
+        let Some(address) = said.parse().ok().or_else(|| bare(said).parse().ok()) else { break };
+        last = SocketAddr::new(address, 0);
+    }
+    last
+}
+
 /// A host without its port.
 fn bare(host: &str) -> &str {
     if let Some(rest) = host.strip_prefix('[') {
@@ -161,6 +178,25 @@ mod tests {
         }
         let any = Names { hosts: Vec::new(), origins: vec!["*".to_owned()] };
         assert_eq!(any.check(&headers(&[("host", "localhost"), ("origin", "null")])), Ok(()));
+    }
+
+    #[test]
+    fn a_proxy_that_is_believed_says_for_whom_it_comes() {
+        let proxies = ["127.0.0.1".parse().unwrap(), "10.0.0.1".parse().unwrap()];
+        let from = |from: &str, said: &[(&'static str, &str)]| {
+            client(&headers(said), SocketAddr::new(from.parse().unwrap(), 1), &proxies).ip().to_string()
+        };
+        let forwarded = "x-forwarded-for";
+        assert_eq!(from("127.0.0.1", &[(forwarded, "192.0.2.7")]), "192.0.2.7");
+        assert_eq!(
+            from("127.0.0.1", &[(forwarded, "6.6.6.6, 192.0.2.7, 10.0.0.1")]),
+            "192.0.2.7",
+            "what comes before is its own"
+        );
+        assert_eq!(from("127.0.0.1", &[(forwarded, "6.6.6.6"), (forwarded, "[2001:db8::1]:80")]), "2001:db8::1");
+        assert_eq!(from("192.0.2.9", &[(forwarded, "192.0.2.7")]), "192.0.2.9", "anybody can say so");
+        assert_eq!(from("127.0.0.1", &[(forwarded, "192.0.2.7, unknown")]), "127.0.0.1");
+        assert_eq!(from("127.0.0.1", &[]), "127.0.0.1");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub struct Settings {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Our names, and pages that may come.
     pub names: Names,
+    /// Whoever comes from there says for whom, in `X-Forwarded-For`, and is believed.
+    pub proxies: Vec<IpAddr>,
     /// What else is served.
     pub routes: Arc<dyn Routes>,
     /// What the last bytes of a connection said.
@@ -292,14 +294,22 @@ impl Visit {
     async fn answer(&self, request: Request<Incoming>, upgraded: &Upgraded) -> Response<Body> {
         let origin = request.headers().get(ORIGIN).cloned();
         let asked = format!("{} {}", request.method(), request.uri().path());
+        let from = guard::client(request.headers(), self.from, &self.shared.settings.proxies);
+        if from != self.from
+            && let Err(why) = self.shared.settings.authenticator.admits(from.ip())
+        {
+            // Who comes by itself is sent away before it has said anything; of a proxy's clients one is known only now.
+            self.shared.settings.counters.refused.fetch_add(1, Ordering::Relaxed);
+            return text(StatusCode::TOO_MANY_REQUESTS, &why.0);
+        }
         let mut response = match self.shared.settings.names.check(request.headers()) {
             Err(Denied(status, why)) => {
-                tracing::info!(from = %self.from, %asked, %why, "refused");
+                tracing::info!(%from, %asked, %why, "refused");
                 self.shared.settings.counters.refused.fetch_add(1, Ordering::Relaxed);
                 return text(status, &why);
             }
             Ok(()) if request.method() == Method::OPTIONS => preflight(),
-            Ok(()) => self.checked(request, upgraded).await,
+            Ok(()) => self.checked(request, from, upgraded).await,
         };
         // A page that may come may also read.
         if let Some(origin) = origin {
@@ -307,17 +317,17 @@ impl Visit {
             response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
         }
         if response.status() == StatusCode::UNAUTHORIZED {
-            tracing::info!(from = %self.from, %asked, "refused: unproved");
+            tracing::info!(%from, %asked, "refused: unproved");
             self.shared.settings.counters.refused.fetch_add(1, Ordering::Relaxed);
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rialto\""));
         }
         response
     }
 
-    async fn checked(&self, mut request: Request<Incoming>, upgraded: &Upgraded) -> Response<Body> {
+    async fn checked(&self, mut request: Request<Incoming>, from: SocketAddr, upgraded: &Upgraded) -> Response<Body> {
         let settings = &self.shared.settings;
         let certificate = self.certificate.as_deref();
-        let who = guard::prove(&*settings.authenticator, request.headers(), request.uri(), certificate, self.from);
+        let who = guard::prove(&*settings.authenticator, request.headers(), request.uri(), certificate, from);
         if let Ok(who) = &who
             && !self.proved.load(Ordering::Relaxed)
         {
@@ -332,7 +342,7 @@ impl Visit {
                 Ok(who) => who,
                 Err(why) => return text(StatusCode::UNAUTHORIZED, &why.0),
             };
-            let peer = self.peer(How::Http, Some(who.clone()));
+            let peer = peer(How::Http, from, Some(who.clone()));
             let (response, begun) = self.shared.streams.answer(request, peer, who).await;
             if let Some(begun) = begun {
                 let _ = self.shared.ready.send((begun.stream, begun.peer)).await;
@@ -341,14 +351,14 @@ impl Visit {
         }
         if request.uri().path() != websocket::PATH {
             let (identity, refused) = who.map_or_else(|why| (None, Some(why)), |who| (Some(who), None));
-            let visitor = Visitor { peer: self.peer(How::Http, identity), refused };
+            let visitor = Visitor { peer: peer(How::Http, from, identity), refused };
             return settings.routes.answer(request, visitor).await;
         }
         let who = match who {
             Ok(who) => who,
             Err(why) => return text(StatusCode::UNAUTHORIZED, &why.0),
         };
-        match websocket::upgrade(&mut request, self.peer(How::WebSocket, Some(who)), &*settings.routes) {
+        match websocket::upgrade(&mut request, peer(How::WebSocket, from, Some(who)), &*settings.routes) {
             Ok((response, upgrade)) => {
                 *upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
                 response
@@ -356,12 +366,12 @@ impl Visit {
             Err((status, why)) => text(status, &why),
         }
     }
+}
 
-    fn peer(&self, how: How, identity: Option<Identity>) -> Peer {
-        let by = identity.as_ref().and_then(|who| who.credential.as_deref()).map_or_else(String::new, |by| format!(" by {by}"));
-        let way = if how == How::Http { "http" } else { "ws" };
-        Peer { how, uid: None, pid: None, identity, text: format!("{way} {}{by}", self.from) }
-    }
+fn peer(how: How, from: SocketAddr, identity: Option<Identity>) -> Peer {
+    let by = identity.as_ref().and_then(|who| who.credential.as_deref()).map_or_else(String::new, |by| format!(" by {by}"));
+    let way = if how == How::Http { "http" } else { "ws" };
+    Peer { how, uid: None, pid: None, identity, text: format!("{way} {from}{by}") }
 }
 
 /// A browser asks before it sends a header of ours.

@@ -5,6 +5,7 @@ use super::{PATH, SUBPROTOCOL, upgrade::has};
 use crate::http::Address;
 use crate::http::client::{self, empty};
 use crate::{Again, Boxed, DialError, Dialer, Stream, io_error};
+use futures_util::StreamExt;
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -14,12 +15,15 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::time::Duration;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// For all of it: the name, the connection, TLS, the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// For the first message, which a bridge sends at once.
+const MUTE: Duration = Duration::from_secs(5);
 
 /// Dials a bridge's WebSocket.
 #[derive(Debug, Clone)]
@@ -51,8 +55,12 @@ impl WebSocketDialer {
             Err(io::Error::new(io::ErrorKind::InvalidData, "it answers, and is no bridge's WebSocket"))
         };
         let io = TokioIo::new(client::upgrading(self.address.connect().await?, request, check).await?);
-        let socket = WebSocketStream::from_raw_socket(io, Role::Client, Some(config())).await;
-        Ok(Box::new(ByteStream::new(socket, |_| None)))
+        let mut socket = WebSocketStream::from_raw_socket(io, Role::Client, Some(config())).await;
+        let first = tokio::time::timeout(MUTE, socket.next()).await.unwrap_or(None);
+        match first {
+            Some(Ok(Message::Binary(bytes))) if bytes.is_empty() => Ok(Box::new(ByteStream::new(socket, |_| None))),
+            _ => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "it was opened, and nothing came through it")),
+        }
     }
 }
 

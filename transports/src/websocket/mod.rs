@@ -8,7 +8,7 @@ mod upgrade;
 
 pub use dialer::WebSocketDialer;
 pub use stream::{Farewell, LastWord, frame};
-pub use tokio_tungstenite::tungstenite::Message;
+pub use tokio_tungstenite::tungstenite::{Error as Broken, Message};
 pub(crate) use upgrade::{Upgrade, accepted, accepted_for_routes, upgrade};
 
 use hyper_util::rt::TokioIo;

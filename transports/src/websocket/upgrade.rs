@@ -4,6 +4,8 @@ use super::stream::{ByteStream, LastWord, config};
 use super::{MAX_TEXT, SUBPROTOCOL, Socket};
 use crate::http::{Body, Routes, text};
 use crate::{Peer, Stream, io_error};
+use bytes::Bytes;
+use futures_util::SinkExt;
 use hyper::body::Incoming;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
@@ -14,6 +16,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use std::io;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -69,7 +72,9 @@ pub(super) fn has(headers: &HeaderMap, name: &hyper::header::HeaderName, word: &
 /// The bytes of an upgraded connection.
 pub(crate) async fn accepted(on: OnUpgrade, last_word: LastWord) -> io::Result<Stream> {
     let io = TokioIo::new(on.await.map_err(io_error)?);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config())).await;
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config())).await;
+    // No bytes at all, which show that messages get through: there are proxies that let WebSockets begin, and no further.
+    socket.send(Message::Binary(Bytes::new())).await.map_err(io_error)?;
     Ok(Box::new(ByteStream::new(socket, last_word)))
 }
 

@@ -16,7 +16,7 @@ use rialto_client::protocol::message::{Credit, Greet, Hello, Open};
 use rialto_client::protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
 use rialto_client::protocol::{Code, ErrorReply, Message, codec, kind};
 use rialto_client::{Connect, Stream, Through};
-use rialto_transports::websocket::{Farewell, Message as Frame, Socket, frame};
+use rialto_transports::websocket::{Broken, Farewell, Message as Frame, Socket, frame};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -54,12 +54,12 @@ pub(crate) async fn converse(through: &Through, socket: Socket, uri: &Uri) {
     let Conversation { read, mut write, max_frame } = conversation;
     let owed = Owed::default();
     let (complain, complaints) = mpsc::channel(COMPLAINTS);
-    let last = tokio::select! {
+    let (last, unsaid) = tokio::select! {
         // The client has left, or broke the rules of WebSockets; or the bridge takes nothing more, and says why by the other.
-        () = ask(&mut from, &mut write, &owed, &complain, max_frame) => None,
-        last = tell(&mut out, read, &owed, complaints) => last,
+        broke = ask(&mut from, &mut write, &owed, &complain, max_frame) => (broke.map(Message::Error), true),
+        last = tell(&mut out, read, &owed, complaints) => (last, false),
     };
-    end(&mut out, last, false).await;
+    end(&mut out, last, unsaid).await;
 }
 
 struct Conversation {
@@ -117,8 +117,14 @@ impl Owed {
     }
 }
 
-/// From the client to the session.
-async fn ask(from: &mut In, write: &mut WriteHalf<Stream>, owed: &Owed, complain: &mpsc::Sender<ErrorReply>, max_frame: u32) {
+/// From the client to the session, until the client has left; what rule of WebSockets it broke, where that was it.
+async fn ask(
+    from: &mut In,
+    write: &mut WriteHalf<Stream>,
+    owed: &Owed,
+    complain: &mpsc::Sender<ErrorReply>,
+    max_frame: u32,
+) -> Option<ErrorReply> {
     let mut next = OURS;
     let mut number = || {
         next = next.checked_add(1).unwrap_or(OURS + 1);
@@ -138,18 +144,23 @@ async fn ask(from: &mut In, write: &mut WriteHalf<Stream>, owed: &Owed, complain
                     }
                     Err(why) => {
                         if complain.send(why).await.is_err() {
-                            return;
+                            return None;
                         }
                     }
                 },
                 Ok(Some(Ok(Frame::Binary(_)))) => {
                     let why = ErrorReply::new(0, Code::BadMessage, "messages here are text; bytes belong on rialto.v1");
                     if complain.send(why).await.is_err() {
-                        return;
+                        return None;
                     }
                 }
                 Ok(Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_)))) => {}
-                _ => return,
+                Ok(Some(Err(Broken::Capacity(why)))) => return Some(ErrorReply::new(0, Code::Oversize, why.to_string())),
+                Ok(Some(Err(Broken::Protocol(why)))) => return Some(ErrorReply::new(0, Code::BadFrame, why.to_string())),
+                Ok(Some(Err(Broken::Utf8(why)))) => {
+                    return Some(ErrorReply::new(0, Code::BadFrame, format!("a text message that is no UTF-8: {why}")));
+                }
+                _ => return None,
             },
             () = owed.told.notified() => {
                 let (credit, ping) = owed.with(|(credit, ping)| (credit.take(), ping.take()));
