@@ -17,6 +17,7 @@ mod exec;
 mod export;
 mod facades;
 mod history;
+mod hostile_names;
 mod http;
 mod interrupting;
 mod js;

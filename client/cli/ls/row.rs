@@ -118,7 +118,9 @@ fn folder(cwd: &str, home: &str) -> String {
 
 /// Text in one line and one column, whatever it holds: a folder's name may be anything, an escape sequence too.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    // What turns a line around, or is not seen at all, is what somebody else wrote to be misread.
+    let hides = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars().map(|c| if c.is_control() || hides(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

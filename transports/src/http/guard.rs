@@ -43,7 +43,15 @@ impl Names {
                 let text = format!("pages of {origin:?} may not come here; `rialto serve --allow-origin {origin}` lets them");
                 Err(Denied(StatusCode::FORBIDDEN, text))
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            // A page's picture or link has no Origin, and brings the client certificate of whoever looks at it all the same.
+            None => match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+                None | Some(b"none" | b"same-origin") => Ok(()),
+                Some(_) => Err(Denied(
+                    StatusCode::FORBIDDEN,
+                    "pages of elsewhere may not come here without saying whose they are".to_owned(),
+                )),
+            },
         }
     }
 
@@ -197,6 +205,18 @@ mod tests {
         assert_eq!(from("192.0.2.9", &[(forwarded, "192.0.2.7")]), "192.0.2.9", "anybody can say so");
         assert_eq!(from("127.0.0.1", &[(forwarded, "192.0.2.7, unknown")]), "127.0.0.1");
         assert_eq!(from("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn a_picture_in_a_page_of_elsewhere_is_no_request_of_its_reader() {
+        let from = |site| Names::default().check(&headers(&[("host", "localhost"), ("sec-fetch-site", site)]));
+        assert_eq!((from("none"), from("same-origin")), (Ok(()), Ok(())));
+        for bad in ["cross-site", "same-site", "", "x"] {
+            assert_eq!(from(bad).unwrap_err().0, StatusCode::FORBIDDEN, "{bad}");
+        }
+        let names = Names { hosts: Vec::new(), origins: vec!["https://app.example".to_owned()] };
+        let said = headers(&[("host", "localhost"), ("origin", "https://app.example"), ("sec-fetch-site", "cross-site")]);
+        assert_eq!(names.check(&said), Ok(()));
     }
 
     #[test]

@@ -293,7 +293,8 @@ impl Visit {
 
     async fn answer(&self, request: Request<Incoming>, upgraded: &Upgraded) -> Response<Body> {
         let origin = request.headers().get(ORIGIN).cloned();
-        let asked = format!("{} {}", request.method(), request.uri().path());
+        // It goes into the log, where what turns a line around or hides in it has no place.
+        let asked = format!("{} {}", request.method(), request.uri().path().escape_debug());
         let from = guard::client(request.headers(), self.from, &self.shared.settings.proxies);
         if from != self.from
             && let Err(why) = self.shared.settings.authenticator.admits(from.ip())

@@ -9,11 +9,15 @@ use rialto_client::protocol::{Code, ErrorReply, Message, Scope};
 use rialto_client::{Connect, Options, Policy, Session, Start, Through};
 use serde_json::{Map, Value};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A request's body. Code of so many megabytes, however it is escaped, is better sent over a WebSocket.
 const BODY: usize = 8 * 1024 * 1024;
 /// For an answer: longer than any interrupt takes to escalate.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Of bodies that are in memory at once, all together: what each has beyond the first. KiB. One that does not fit is refused.
+static ROOM: Semaphore = Semaphore::const_new(24 * 1024);
+const FREE: usize = 64;
 /// For a body to come: whoever sends it slowly holds one of few seats.
 const BODY_COMES: Duration = Duration::from_secs(20);
 /// For a session to be found, or made.
@@ -40,7 +44,9 @@ pub(crate) async fn answer(through: &Through, path: &[String], request: Request<
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     let only = |wanted: Method, name: &'static str| if method == wanted { Ok(()) } else { Err(Not::Allowed(name)) };
-    let open = |session: &str| -> Result<Open, ErrorReply> { open(session, query(&uri, "kernel").as_deref()) };
+    // Looking makes nothing: whoever can have somebody else's browser look would have it made.
+    let kernel = if method == Method::POST { query(&uri, "kernel") } else { None };
+    let open = |session: &str| -> Result<Open, ErrorReply> { open(session, kernel.as_deref()) };
     let (session, message) = match parts.as_slice() {
         [] => {
             only(Method::GET, "GET")?;
@@ -140,14 +146,33 @@ fn which(eval: &str) -> Result<GetEval, ErrorReply> {
     Ok(GetEval { eval: Some(eval.parse().map_err(bad)?), ..GetEval::default() })
 }
 
+/// A body, and the room it takes.
+async fn whole(body: Incoming) -> Result<(Vec<u8>, Option<SemaphorePermit<'static>>), ErrorReply> {
+    let mut body = Limited::new(body, BODY);
+    let (mut bytes, mut room): (Vec<u8>, Option<SemaphorePermit<'static>>) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|why| ErrorReply::new(0, Code::Oversize, format!("a body has at most {BODY} bytes: {why}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        bytes.extend_from_slice(&data);
+        let held = room.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = (bytes.len() / 1024).saturating_sub(FREE + held);
+        if more > 0 {
+            let full = |_| ErrorReply::new(0, Code::TooBusy, "too much is being sent to this port at once; try again later");
+            let more = ROOM.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(full)?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+        }
+    }
+    Ok((bytes, room))
+}
+
 /// The message that a body is, or is most of.
 async fn read(request: Request<Incoming>, kind: &str, more: &[(&str, &str)]) -> Result<Message, ErrorReply> {
     let bad = |why: String| ErrorReply::new(0, Code::BadMessage, why);
-    let whole = Limited::new(request.into_body(), BODY).collect();
     let late = |_| ErrorReply::new(0, Code::Oversize, format!("the body did not come within {BODY_COMES:?}"));
-    let whole = tokio::time::timeout(BODY_COMES, whole).await.map_err(late)?;
-    let bytes =
-        whole.map_err(|why| ErrorReply::new(0, Code::Oversize, format!("a body has at most {BODY} bytes: {why}")))?.to_bytes();
+    let (bytes, _room) = tokio::time::timeout(BODY_COMES, whole(request.into_body())).await.map_err(late)??;
     let value = if bytes.is_empty() { Ok(Value::Object(Map::new())) } else { serde_json::from_slice(&bytes) };
     let Value::Object(mut map) = value.map_err(|why| bad(format!("the body is no JSON: {why}")))? else {
         return Err(bad("an object is wanted".to_owned()));
