@@ -102,7 +102,8 @@ fn curl_interrupts_what_runs_and_nothing_else() {
         serde_json::json!({ "code": "print('begun', flush=True)\nimport time\ntime.sleep(600)", "eval": EVAL }).to_string();
     web.get(&world, &["-d", &body, "@/v1/sessions/lab/evals?kernel=python"]);
     let follow = Running::start(web.curl(&world, &["-N", "@/v1/sessions/lab/events"]));
-    follow.wait_for_out("begun");
+    // What it prints, and not its code, which is told before it runs.
+    follow.wait_for_out("\"begun\\n\"");
     let said = web.get(&world, &["-X", "POST", &format!("@/v1/sessions/lab/evals/{EVAL}/interrupt")]);
     assert!(said.contains("\"verdict\":\"interrupted\""), "{said}");
     follow.wait_for_out("\"outcome\":\"interrupted\"");
