@@ -4,9 +4,11 @@
 use crate::args::{PlaceArgs, seconds};
 use crate::embed;
 use crate::exit::{self, Failure};
+use crate::inspector;
 use crate::paint;
 use crate::place::Place;
 use clap::ValueHint;
+use rialto_client::protocol::SessionName;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -28,7 +30,7 @@ Examples:
   rialto debug 4711                              and then: rialto debug-4711
   rialto debug 4711 --name web                   under a name of its own
 
-It needs Python 3.14 or newer in that process, which must be yours. Other programs do it themselves:
+It needs Node 18, or Python 3.14 or newer, in that process, which must be yours. Other programs do it themselves:
 import rialto; rialto.embed(\"web\") (rialto python-module prints that module).
 ")]
 pub(crate) struct DebugArgs {
@@ -53,8 +55,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DebugArgs) -> Result<u8, Failu
         Some(python) => python.clone(),
         None => interpreter(pid)?,
     };
-    able(pid, &python).await?;
     let name = args.name.clone().unwrap_or_else(|| format!("debug-{pid}"));
+    if args.python.is_none() && is_node(&python) {
+        node(&place, pid, &name).await?;
+        return done(pid, &name);
+    }
+    able(pid, &python).await?;
     let (script, answer) = (home.runtime().join(format!("debug-{pid}.py")), home.runtime().join(format!("debug-{pid}.json")));
     let _ = std::fs::remove_file(&answer);
     let cannot = |why: std::io::Error| Failure::new(exit::IO, format!("{} cannot be written: {why}", script.display()));
@@ -79,6 +85,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DebugArgs) -> Result<u8, Failu
     if let Some(why) = failed {
         return Err(Failure::new(exit::ERROR, format!("process {pid}: {why}")));
     }
+    done(pid, &name)
+}
+
+fn done(pid: u32, name: &str) -> Result<u8, Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{name}").and_then(|()| out.flush())?;
     paint::talk(&format!(
@@ -86,6 +96,36 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DebugArgs) -> Result<u8, Failu
     ));
     Ok(0)
 }
+
+fn is_node(program: &Path) -> bool {
+    program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("node"))
+}
+
+/// Brings a kernel into a running Node, by its inspector, and makes it a session.
+async fn node(place: &Place, pid: u32, name: &str) -> Result<(), Failure> {
+    let home = place.home().ok_or_else(|| Failure::usage("a process is of the machine where this runs; leave --at away"))?;
+    let name = name.parse::<SessionName>().map_err(|why| Failure::usage(why.to_string()))?;
+    let socket = embed::socket(home, &name);
+    embed::must_be_free(&socket, &name)?;
+    let cookie = embed::cookie(&socket)?;
+    let source = format!("{NODE}\nworker();\n");
+    let it = json!({ "socket": socket, "cookie": cookie, "source": source });
+    let said = inspector::evaluate(pid, &format!("(() => {{ {NODE}\nreturn main(require, {it}); }})()")).await?;
+    if said != "begun" {
+        return Err(Failure::new(exit::ERROR, format!("process {pid} is a session already, under another name")));
+    }
+    let until = tokio::time::Instant::now() + Duration::from_secs(10);
+    while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+        if tokio::time::Instant::now() > until {
+            return Err(Failure::new(exit::TIMEOUT, format!("process {pid} did not listen within 10 s")));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    embed::session(place, &name, &socket).await.map(drop)
+}
+
+/// What comes into a Node.
+const NODE: &str = include_str!("../../contrib/node/live.js");
 
 /// The interpreter of a process of ours.
 fn interpreter(pid: u32) -> Result<PathBuf, Failure> {
@@ -103,10 +143,6 @@ fn interpreter(pid: u32) -> Result<PathBuf, Failure> {
 /// Whether an interpreter like this can ask another one.
 async fn able(pid: u32, python: &Path) -> Result<(), Failure> {
     let name = python.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if name.starts_with("node") {
-        let text = "process {pid} is Node, which cannot be made a session from outside yet: `node --inspect` and a debugger can";
-        return Err(Failure::usage(text.replace("{pid}", &pid.to_string())));
-    }
     if !name.contains("py") {
         return Err(Failure::usage(format!("process {pid} runs {}, which is no Python", python.display())));
     }

@@ -47,12 +47,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &EmbedArgs) -> Result<u8, Failu
         place.home().ok_or_else(|| Failure::usage("a program is embedded on the machine where it runs; leave --at away"))?;
     let name = args.name.parse::<SessionName>().map_err(|why| Failure::usage(why.to_string()))?;
     let socket = socket(home, &name);
-    if UnixStream::connect(&socket).is_ok() {
-        let text = format!(
-            "another program is embedded as {name}, and lives; take another name, or `rialto {name}` to get into that one"
-        );
-        return Err(Failure::new(exit::ERROR, text));
-    }
+    must_be_free(&socket, &name)?;
     let cookie = cookie(&socket)?;
     say(&json!({ "socket": socket, "cookie": cookie }))?;
     if std::io::stdin().lock().read_line(&mut String::new())? == 0 {
@@ -63,8 +58,18 @@ pub(crate) async fn run(place: &PlaceArgs, args: &EmbedArgs) -> Result<u8, Failu
     Ok(0)
 }
 
+/// One name, one program.
+pub(crate) fn must_be_free(socket: &Path, name: &SessionName) -> Result<(), Failure> {
+    if UnixStream::connect(socket).is_err() {
+        return Ok(());
+    }
+    let text =
+        format!("another program is embedded as {name}, and lives; take another name, or `rialto {name}` to get into that one");
+    Err(Failure::new(exit::ERROR, text))
+}
+
 /// Makes the session, or gives the one that is there a new life in this program.
-async fn session(place: &Place, name: &SessionName, socket: &Path) -> Result<String, Failure> {
+pub(crate) async fn session(place: &Place, name: &SessionName, socket: &Path) -> Result<String, Failure> {
     let python = Some(socket.to_owned());
     let said = crate::args::StartArgs { python, ..Default::default() };
     let create = start::create(&KERNEL.into(), &said, &LifeArgs::default(), place)?;
@@ -108,7 +113,7 @@ async fn first_life(session: &mut Session) -> Result<(), Failure> {
 }
 
 /// By the session's name, so that the program that comes after this one is found at the same place.
-fn socket(home: &Home, name: &SessionName) -> PathBuf {
+pub(crate) fn socket(home: &Home, name: &SessionName) -> PathBuf {
     let mut hash = Sha256::new();
     hash.update(home.state().as_os_str().as_encoded_bytes());
     hash.update([0]);
@@ -118,7 +123,7 @@ fn socket(home: &Home, name: &SessionName) -> PathBuf {
 }
 
 /// A new one each time: the program before this one has no business here any more.
-fn cookie(socket: &Path) -> Result<String, Failure> {
+pub(crate) fn cookie(socket: &Path) -> Result<String, Failure> {
     let mut dice = [0; 32];
     getrandom::fill(&mut dice).map_err(|why| Failure::internal(format!("no dice: {why}")))?;
     let cookie: String = dice.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -20,6 +20,7 @@ mod gc;
 mod guess;
 mod history;
 mod init;
+mod inspector;
 mod interrupt;
 mod kernels;
 mod kill;

@@ -217,3 +217,55 @@ fn a_python_that_nobody_prepared_becomes_a_session() {
     world.run(&["kill", &session, "taken"]).exits(0);
     drop(running);
 }
+
+const NODE: &str = "\
+let counter = 0;
+globalThis.shared = { word: null, get hits() { return counter; } };
+setInterval(() => {
+  counter++;
+  if (shared.word) { console.log(shared.word); shared.word = null; }
+  if (require('fs').existsSync('end')) { console.log('its last word'); process.exit(0); }
+}, 2);
+console.log('ready');
+";
+
+#[test]
+fn a_running_node_becomes_a_session_and_stays_itself() {
+    let world = World::new();
+    world.file("program.js", NODE);
+    // Whichever port is free: that of the inspector may be anybody's on this machine.
+    let mut command = world.command("node");
+    command.args(["--inspect-port=0", "program.js"]);
+    let running = Running::start(command);
+    running.wait_for_out("ready");
+    let pid = running.pid().to_string();
+    assert_eq!(world.run(&["debug", &pid, "--name", "web"]).ok(), "web\n");
+    let run = |code: &str| world.run(&["exec", "-s", "web", "-c", code]);
+    let counted = |said: String| said.trim().parse::<u64>().unwrap();
+    let before = counted(run("shared.hits").ok());
+    until("the program to go on", || (counted(run("shared.hits").ok()) > before).then_some(()));
+    run("console.log('out'); console.error('err'); let x = 41; x + 1").says(0, "out\n42\n", "err\n");
+    run("x = 5; await new Promise(done => setTimeout(done, 1)); console.log('later'); x").says(0, "later\n5\n", "");
+    run("require('path').join('a', 'b')").says(0, "'a/b'\n", "");
+    run("{a: 1}").says(0, "{ a: 1 }\n", "");
+    let failed = run("null.foo").exits(1);
+    assert!(failed.err().starts_with("Uncaught TypeError") && !failed.err().contains("node:inspector"), "{failed}");
+    // The program's own words stay its own, also while an eval waits.
+    run("shared.word = 'its own word'; while (shared.word) await new Promise(done => setTimeout(done, 1)); console.log('of the eval')")
+        .says(0, "of the eval\n", "");
+    for n in 0..10 {
+        world.run(&["exec", "-s", "web", "--timeout", "0.02", "-c", "while (true) {}"]).exits(124);
+        run(&format!("{n} + x")).says(0, &format!("{}\n", n + 5), "");
+    }
+    world.run(&["exec", "-s", "web", "--timeout", "0.05", "-c", "await new Promise(() => {})"]).exits(124);
+    let flood = run("for (let i = 0; i < 50_000; i++) console.log('line', i)").ok();
+    assert_eq!((flood.lines().count(), flood.lines().last()), (50_000, Some("line 49999")));
+    world.run(&["debug", &pid]).complains(1, &["is a session already, under another name"]);
+    // Its inspector, which anybody on the machine could use, is closed again.
+    until("the inspector to be closed", || running.err().contains("Debugger ending").then_some(()));
+    world.run(&["restart", "web"]).exits(0);
+    run("x").exits(0);
+    world.run(&["kill", "web"]).exits(0);
+    world.file("end", "");
+    assert_eq!(running.end().exits(0).out(), "ready\nits own word\nits last word\n");
+}

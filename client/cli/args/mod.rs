@@ -113,7 +113,7 @@ pub(crate) enum Command {
     Kernels(crate::kernels::KernelsArgs),
     /// Let a project's .rialto.toml say how kernels are started
     Allow(crate::project::allow::AllowArgs),
-    /// Make a running Python (3.14 or newer) a session, whoever started it
+    /// Make a running Node or Python (3.14 or newer) a session, whoever started it
     Debug(crate::debug::DebugArgs),
     /// Make the program that asks for it a session (what `rialto.embed` of the Python module says)
     Embed(crate::embed::EmbedArgs),
