@@ -360,6 +360,7 @@ impl Follow {
         }
         match record.event {
             Event::Output(output) => self.screen.output(&output)?,
+            Event::Display(display) if crate::render::is_for_programs(&display.data) => {}
             Event::Display(display) => self.screen.value(&display.data)?,
             Event::Ended(ended) => {
                 if let Some(result) = &ended.result {

@@ -17,7 +17,7 @@ Examples:
   rialto kernels --check 'pty:sqlite3'           the same of a program with a prompt, as far as it makes sense there
 ")]
 pub(crate) struct KernelsArgs {
-    /// Try what every kernel must do with these, in a session of their own (python, node, bash)
+    /// Try what every kernel must do with these, in a session of their own (python, node, bash, jupyter:python3)
     #[arg(long, value_name = "KERNEL", value_delimiter = ',', add = ArgValueCandidates::new(completions::kernels))]
     pub(crate) check: Vec<String>,
     /// Print JSON lines

@@ -92,6 +92,11 @@ pub(crate) fn failed(failure: &Failure) -> String {
     if failure.traceback.is_empty() { format!("{}: {}", failure.name, failure.value) } else { failure.traceback.clone() }
 }
 
+/// Whether only programs can make anything of it: what a kernel of Jupyter tells of widgets, or that its output is to be cleared.
+pub(crate) fn is_for_programs(data: &Bundle) -> bool {
+    !data.is_empty() && data.keys().all(|mime| mime.starts_with("application/vnd.jupyter."))
+}
+
 /// The form that every terminal can show.
 fn plain(data: &Bundle) -> Option<&Bytes> {
     data.get("text/plain").or_else(|| data.get("text/markdown"))
@@ -124,6 +129,13 @@ mod tests {
     fn sizes_read_well() {
         assert_eq!((size(0).as_str(), size(1023).as_str(), size(1536).as_str()), ("0 bytes", "1023 bytes", "1.5 KiB"));
         assert_eq!(size(5 << 40), "5120.0 GiB");
+    }
+
+    #[test]
+    fn what_is_for_programs_is_not_for_people() {
+        let of = |mimes: &[&str]| mimes.iter().map(|mime| ((*mime).to_owned(), Bytes::default())).collect::<Bundle>();
+        assert!(is_for_programs(&of(&["application/vnd.jupyter.message+json", "application/vnd.jupyter.buffer;n=0"])));
+        assert!(!is_for_programs(&of(&["application/vnd.jupyter.message+json", "text/plain"])) && !is_for_programs(&of(&[])));
     }
 
     #[test]

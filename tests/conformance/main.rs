@@ -44,7 +44,7 @@ fn long() -> bool {
 }
 
 /// The columns of the table.
-const KERNELS: [&str; 6] = ["python", "node", "bash", "js", "pty:sqlite3", "pty:python3 -i"];
+const KERNELS: [&str; 8] = ["python", "node", "bash", "js", "pty:sqlite3", "pty:python3 -i", "jupyter:python3", "jupyter:ir"];
 
 /// [kernel, check, promise, seen, said]...
 fn checked(kernel: &str, place: &Place) -> Vec<[String; 5]> {
@@ -157,6 +157,25 @@ macro_rules! programs {
 }
 
 programs!(sqlite3: "pty:sqlite3", python_in_a_terminal: "pty:python3 -i");
+
+
+/// What Jupyter starts takes its time: the ways do not see which kernel it is.
+mod jupyter {
+    use super::{Way, conforms};
+
+    #[test]
+    fn conforms_directly() {
+        conforms("jupyter:python3", Way::Direct);
+    }
+    #[test]
+    fn conforms_through_a_daemon() {
+        conforms("jupyter:python3", Way::Unix);
+    }
+    #[test]
+    fn r_conforms_directly() {
+        conforms("jupyter:ir", Way::Direct);
+    }
+}
 
 #[test]
 fn the_document_can_be_written_anew() {

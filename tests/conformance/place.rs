@@ -18,6 +18,10 @@ impl Place {
         let env = [
             ("RIALTO_STATE_DIR".into(), temp.path().join("s").into()),
             ("RIALTO_RUNTIME_DIR".into(), temp.path().join("r").into()),
+            // Where scripts/setup puts kernels of Jupyter; and R writes what is no ASCII as its surroundings have it.
+            ("JUPYTER_PATH".into(), concat!(env!("CARGO_MANIFEST_DIR"), "/target/jupyter/share/jupyter").into()),
+            ("LC_ALL".into(), "C.UTF-8".into()),
+            ("XDG_CACHE_HOME".into(), concat!(env!("CARGO_MANIFEST_DIR"), "/target/jupyter/cache").into()),
         ];
         Self { door: Door::open(way, temp.path(), &env), _temp: temp }
     }

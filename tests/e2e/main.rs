@@ -21,6 +21,7 @@ mod hostile_names;
 mod http;
 mod interrupting;
 mod js;
+mod jupyter;
 mod killed;
 mod links;
 mod live;

@@ -180,6 +180,7 @@ impl Cells {
                 output.runs.iter().for_each(|run| cell.text(run.stream, &run.data));
                 None
             }
+            Event::Display(display) if crate::render::is_for_programs(&display.data) => None,
             Event::Display(display) => {
                 self.of(display.n)?.value(display.role, display.data);
                 None

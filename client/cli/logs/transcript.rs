@@ -96,6 +96,7 @@ impl<W: Write> Transcript<W> {
                 None => self.timed(wall_ms, &format!("#{} started", e.n)),
             },
             Event::Output(e) => self.output(e),
+            Event::Display(e) if crate::render::is_for_programs(&e.data) => Ok(()),
             Event::Display(e) => self.value(&e.data),
             Event::Asked(e) => {
                 let prompt = e.prompt.clone();

@@ -138,6 +138,7 @@ impl Repl {
             }
             Event::Started(e) => self.started(e.n),
             Event::Output(output) => self.output(output, seq)?,
+            Event::Display(display) if crate::render::is_for_programs(&display.data) => {}
             Event::Display(display) if self.evals.is_ours(display.n) => {
                 self.show_held()?;
                 self.screen.display(&display, seq, Instant::now())?;

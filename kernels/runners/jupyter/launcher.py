@@ -34,6 +34,7 @@ def prepare(base):
     import codecs
     import select
     import threading
+    import time
     try:
         import zmq
         from ipykernel.iostream import OutStream
@@ -91,6 +92,10 @@ def prepare(base):
     # What is printed is gathered and sent by another thread. Who prints faster than that is read waits for it; and what was
     # written to the other stream before goes before.
     last = [None]
+    # A look at the pipe lets other threads run, which costs more than what is written; and in less than this no child was started
+    # and waited for. Nanoseconds.
+    soon, wrote = 200000, [0]
+    clock = time.perf_counter_ns
 
     sent = OutStream.flush
 
@@ -104,7 +109,8 @@ def prepare(base):
         other, last[0] = last[0], self
         if other is not None and other is not self:
             other.flush()
-        drain(self)
+        if clock() - wrote[0] > soon:
+            drain(self)
         for at in range(0, len(text) or 1, piece):
             part = text[at:at + piece]
             write(self, part)
@@ -112,6 +118,7 @@ def prepare(base):
             if self._rialto_waiting >= piece:
                 self._rialto_waiting = 0
                 self.flush()
+        wrote[0] = clock()
         return len(text)
 
     IPKernelApp.load_connection_file = load_connection_file

@@ -409,7 +409,7 @@ impl Jupyter {
                 exit(&failure)
             }
             Some(failure) if running.interrupted && self.stopped_by_interrupt(&failure) => DoneHow::Interrupted(failure),
-            None if running.interrupted => DoneHow::Interrupted(Failure { name: "Interrupted".to_owned(), ..Failure::default() }),
+            None if running.interrupted => DoneHow::Interrupted(without_words()),
             Some(failure) => DoneHow::Error(failure),
             None => {
                 let value = if lost { "the kernel has lost the answer" } else { "the kernel did not run it" };
@@ -429,6 +429,11 @@ impl Jupyter {
         let background = self.running.is_none();
         self.told.text(self.n, background, Stream::Stderr, format!("[{what}]\n"));
     }
+}
+
+/// Of a kernel that has nothing to say of an interrupt.
+fn without_words() -> Failure {
+    Failure { name: "Interrupted".to_owned(), value: "the eval was interrupted".to_owned(), ..Failure::default() }
 }
 
 /// What a pager would show.

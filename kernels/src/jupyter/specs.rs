@@ -179,13 +179,13 @@ mod tests {
         put(&root.join("one"), "Here", r#"{"argv": ["here"], "language": "h", "interrupt_mode": "message"}"#);
         put(&root.join("venv/share/jupyter"), "here", r#"{"argv": ["there"], "env": {"A": "1"}}"#);
         put(&root.join("data/jupyter"), "user", r#"{"argv": ["user"], "metadata": {"debugger": true}}"#);
-        put(&root.join("conda/share/jupyter"), "ir", r#"{"argv": ["R"]}"#);
+        put(&root.join("conda/share/jupyter"), "far-away", r#"{"argv": ["R"]}"#);
         put(&root.join("one"), "broken", "{");
         put(&root.join("one"), "empty", r#"{"argv": []}"#);
         let found: Vec<_> = installed(&launch("", &root)).into_iter().filter(|one| one.folder.starts_with(&root)).collect();
         let names: Vec<_> = found.iter().map(Installed::kernel).collect();
         let hidden = format!("jupyter:{}", root.join("venv/share/jupyter/kernels/here").display());
-        assert_eq!(names, ["jupyter:here", &hidden, "jupyter:user", "jupyter:ir"]);
+        assert_eq!(names, ["jupyter:here", &hidden, "jupyter:user", "jupyter:far-away"]);
         assert_eq!(found[1].prefix(), Some(root.join("venv").as_path()));
         assert_eq!(found[0].prefix(), None);
 
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(argv("jupyter:here").as_deref(), Some("here"));
         assert_eq!(argv("HERE").as_deref(), Some("here"));
         assert_eq!(argv(&hidden).as_deref(), Some("there"));
-        assert_eq!(argv("ir").as_deref(), Some("R"));
+        assert_eq!(argv("far-away").as_deref(), Some("R"));
         assert_eq!(argv("jupyter:nothing"), None);
         assert_eq!(find(&launch("here", &root)).map(|one| one.spec.interrupt_mode), Some(Mode::Message));
     }

@@ -29,6 +29,7 @@ impl Text {
                     self.midline = last != '\n';
                 }
             }
+            Event::Display(display) if crate::render::is_for_programs(&display.data) => {}
             Event::Display(display) => self.block(&value(&display.data), &mut out),
             Event::Ended(ended) => {
                 if let Some(result) = &ended.result {

@@ -1,0 +1,98 @@
+//! Kernels that Jupyter starts: found, listed, used like any other, and gone with their supervisor.
+
+use crate::common::{Terminal, World, signal, until};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::path::Path;
+
+/// A project with a virtual environment that has `ipykernel`: that of `scripts/setup`.
+fn project() -> World {
+    let world = World::new();
+    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/target/jupyter"), world.project().join(".venv")).unwrap();
+    world
+}
+
+const PYTHON: &str = "jupyter:python3";
+
+#[test]
+fn every_kernelspec_is_listed_with_where_it_is() {
+    let world = project();
+    let listed = world.run(&["kernels", "--json"]).ok();
+    let specs: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &str| specs.iter().find(|spec| spec["name"] == name).unwrap_or_else(|| panic!("{name} in {listed}"));
+    let venv = world.project().join(".venv");
+    assert_eq!(of(PYTHON)["found"], venv.join("share/jupyter/kernels/python3").to_str().unwrap());
+    assert_eq!(of(PYTHON)["program"], venv.join("bin/python").to_str().unwrap());
+    assert_eq!(
+        (&of("jupyter:ir")["language"], &of("jupyter:ir")["found"]),
+        (&"r".into(), &"/usr/share/jupyter/kernels/ir".into())
+    );
+    assert_eq!(of("python")["found"], Value::Null);
+    let table = world.run(&["kernels"]).ok();
+    assert!(table.contains("KERNELSPEC") && table.contains("/usr/share/jupyter/kernels/ir"), "{table}");
+    let said = world.run(&["exec", "-k", "jupyter:nothing", "-c", "1"]).exits(64);
+    assert!(said.err().contains("there is no kernel \"jupyter:nothing\"; known are:"), "{said}");
+}
+
+#[test]
+fn a_plain_name_is_a_kernel_and_code_is_typed_into_it() {
+    let world = project();
+    let t = Terminal::open(&world, "clear; rialto ir");
+    t.shows(&[">>>"]);
+    t.type_line("f <- function(x) {");
+    t.type_line("x * 2");
+    t.type_line("}");
+    t.type_line("f(21)");
+    t.shows(&["[1] 42", ">>>"]);
+    t.type_line("x <- readline('who? ')");
+    t.shows(&["who?"]);
+    t.type_line("ada");
+    t.type_line("cat(toupper(x), '\\n')");
+    t.shows(&["ADA", ">>>"]);
+    t.type_line("cat('on\\n'); repeat Sys.sleep(1)");
+    t.shows(&["on"]);
+    t.keys(&["C-c"]);
+    t.wait_for("Interrupted: the eval was interrupted");
+}
+
+#[test]
+fn what_only_programs_understand_is_not_shown() {
+    let world = project();
+    let code = "from IPython.display import clear_output\nprint('a'); clear_output(wait=True)\nh = display('b', display_id=True); h.update('c')";
+    let run = |words: &[&str]| world.run(&[&["exec", "-s", "work", "-k", PYTHON], words].concat());
+    assert_eq!(run(&["-c", code]).ok(), "a\n'b'\n'c'\n");
+    let logs = world.run(&["logs", "work"]).ok();
+    assert!(!logs.contains("vnd.jupyter"), "{logs}");
+    let book = world.run(&["export", "work", "--format", "ipynb"]).ok();
+    assert!(!book.contains("clear_output\\\"}"), "{book}");
+}
+
+#[test]
+fn it_goes_with_its_supervisor() {
+    let world = project();
+    for (kernel, pid) in [(PYTHON, "import os; print(os.getpid())"), ("ir", "cat(Sys.getpid())")] {
+        let pid = world.run(&["exec", "-s", kernel.trim_start_matches("jupyter:"), "-k", kernel, "-c", pid]).ok();
+        let kernel = format!("/proc/{}", pid.trim());
+        assert!(Path::new(&kernel).exists());
+        for supervisor in world.supervisors() {
+            signal(supervisor, Signal::SIGKILL);
+        }
+        until("the kernel's end", || (!Path::new(&kernel).exists()).then_some(()));
+    }
+}
+
+#[test]
+fn a_client_that_stalls_loses_nothing_and_holds_up_nobody() {
+    let world = project();
+    let code = "for i in range(250_000): print(i, 'x' * 75)";
+    let client = world.start(&["exec", "-s", "work", "-k", PYTHON, "-c", code]);
+    client.wait_for_out("0 x");
+    client.signal(Signal::SIGSTOP);
+    // The eval ends, and others are served, although nobody reads it.
+    assert_eq!(world.run(&["exec", "-s", "work", "-c", "6 * 7"]).ok(), "42\n");
+    client.signal(Signal::SIGCONT);
+    let said = client.end().exits(0);
+    let lines: Vec<_> = said.out().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 250_000);
+    assert!(lines.iter().enumerate().all(|(i, line)| line.starts_with(&format!("{i} x"))));
+}
