@@ -158,7 +158,6 @@ macro_rules! programs {
 
 programs!(sqlite3: "pty:sqlite3", python_in_a_terminal: "pty:python3 -i");
 
-
 /// What Jupyter starts takes its time: the ways do not see which kernel it is.
 mod jupyter {
     use super::{Way, conforms};
