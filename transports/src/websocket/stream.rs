@@ -168,9 +168,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ByteStream<S> {
             }
             this.closing = true;
             let farewell = (this.last_word)(&this.last).unwrap_or(Farewell { code: 1000, reason: String::new() });
-            if let Err(why) = Pin::new(&mut this.socket).start_send(Message::Close(Some(frame(&farewell)))) {
-                // It was closed by the other end already, which is answered by itself.
-                return Poll::Ready(if matches!(why, Error::Protocol(_)) { Ok(()) } else { Err(broken(why)) });
+            match Pin::new(&mut this.socket).start_send(Message::Close(Some(frame(&farewell)))) {
+                // It was closed by the other end already: what answers that is made, and has still to go out.
+                Ok(()) | Err(Error::Protocol(_)) => {}
+                Err(why) => return Poll::Ready(Err(broken(why))),
             }
         }
         match ready!(Pin::new(&mut this.socket).poll_flush(cx)) {

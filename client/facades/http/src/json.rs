@@ -263,7 +263,10 @@ async fn end(out: &mut Out, last: Option<Message>, unsaid: bool) {
             say(out, message).await;
         }
         let why = last.as_ref().and_then(farewell).unwrap_or(Farewell { code: 1000, reason: String::new() });
-        let _ = out.send(Frame::Close(Some(frame(&why)))).await;
+        if out.send(Frame::Close(Some(frame(&why)))).await.is_err() {
+            // The client has closed it: what answers that is made already, and has still to go out.
+            let _ = out.flush().await;
+        }
     };
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
