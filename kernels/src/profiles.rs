@@ -15,6 +15,7 @@
 //! pty = "sqlite3 x.db"                   # instead of `kernel`: a program with a prompt
 //! prompt = "sqlite> $"
 //! continuation = "   \\.\\.\\.> $"
+//! size = "24x80"                         # rows and columns; also echo = true, eol = "lf", exit = ".quit"
 //! ```
 //!
 //! What a file says may run any program, so whose file it is is asked before it is read: see [`of_user`] for the user's own; a project's is
@@ -30,7 +31,8 @@ use toml_edit::{DocumentMut, Item, TableLike};
 /// A file of profiles is no longer than this. Bytes.
 pub const LONGEST: u64 = 256 * 1024;
 /// What may be said of a profile.
-const KEYS: &[&str] = &["kernel", "pty", "prompt", "continuation", "python", "venv", "conda", "env", "cwd", "login"];
+const KEYS: &[&str] =
+    &["kernel", "pty", "prompt", "continuation", "echo", "eol", "size", "exit", "python", "venv", "conda", "env", "cwd", "login"];
 
 /// What a file says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,6 +54,14 @@ pub struct Profile {
     pub prompt: Option<String>,
     /// What it shows where it wants more.
     pub continuation: Option<String>,
+    /// Whether it shows what is typed.
+    pub echo: Option<bool>,
+    /// What ends a line that is typed.
+    pub eol: Option<String>,
+    /// Rows and columns.
+    pub size: Option<String>,
+    /// What is typed to leave it.
+    pub exit: Option<String>,
     /// The interpreter.
     pub python: Option<String>,
     /// The folder of a virtual environment.
@@ -97,7 +107,7 @@ impl Profile {
     /// Fills in what the request does not say itself.
     pub fn apply(self, create: &mut Create) {
         create.kernel = self.base();
-        let Self { prompt, continuation, python, venv, conda, env, cwd, login, .. } = self;
+        let Self { prompt, continuation, echo, eol, size, exit, python, venv, conda, env, cwd, login, .. } = self;
         let setup = &mut create.setup;
         // Who names one interpreter means none of the others.
         if create.program.is_none() && setup.venv.is_none() && setup.conda.is_none() {
@@ -105,6 +115,10 @@ impl Profile {
         }
         setup.prompt = setup.prompt.take().or(prompt);
         setup.continuation = setup.continuation.take().or(continuation);
+        setup.echo = setup.echo.or(echo);
+        setup.eol = setup.eol.take().or(eol);
+        setup.size = setup.size.take().or(size);
+        setup.exit = setup.exit.take().or(exit);
         setup.login |= login;
         for (name, value) in env {
             create.env.entry(name).or_insert(value);
@@ -243,6 +257,10 @@ fn profile(name: &str, table: &dyn TableLike) -> Result<Profile, String> {
             "pty" => read.pty = Some(text()?),
             "prompt" => read.prompt = Some(text()?),
             "continuation" => read.continuation = Some(text()?),
+            "echo" => read.echo = Some(item.as_bool().ok_or_else(|| format!("echo of {name} is neither true nor false"))?),
+            "eol" => read.eol = Some(text()?),
+            "size" => read.size = Some(text()?),
+            "exit" => read.exit = Some(text()?),
             "python" => read.python = Some(text()?),
             "venv" => read.venv = Some(text()?),
             "conda" => read.conda = Some(text()?),
@@ -252,12 +270,15 @@ fn profile(name: &str, table: &dyn TableLike) -> Result<Profile, String> {
             other => return Err(format!("{name} has {other:?}, which means nothing; what may be said is {}", KEYS.join(", "))),
         }
     }
-    let Profile { kernel, pty, prompt, continuation, python, venv, conda, .. } = &read;
+    let Profile { kernel, pty, prompt, continuation, echo, eol, size, exit, python, venv, conda, .. } = &read;
     if kernel.is_some() && pty.is_some() {
         return Err(format!("{name} has both kernel and pty; it can only be one of them"));
     }
     if pty.is_none() && (prompt.is_some() || continuation.is_some()) {
         return Err(format!("{name} has a prompt and no pty; only a program with a prompt has one"));
+    }
+    if pty.is_none() && (echo.is_some() || [eol, size, exit].into_iter().any(Option::is_some)) {
+        return Err(format!("{name} has what only a program with a prompt has (echo, eol, size, exit), and no pty"));
     }
     if [python, venv, conda].into_iter().flatten().count() > 1 {
         return Err(format!("{name} has more than one of python, venv and conda; each names an interpreter"));
@@ -310,6 +331,7 @@ mod tests {
             ("[kernels.a]\npython='x'\nconda='y'", "more than one"),
             ("[kernels.a]\nkernel='bash'\npty='gdb'", "both"),
             ("[kernels.a]\nprompt='x'", "no pty"),
+            ("[kernels.a]\nsize='24x80'", "no pty"),
             ("[kernels.a]\nenv={RIALTO_X='1'}", "RIALTO_X"),
             ("[kernels.'a b']", "no name"),
             ("[kernel.a]", "no text"),

@@ -24,6 +24,18 @@ pub struct Setup {
     /// What it shows where it wants more of the same: a regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continuation: Option<String>,
+    /// Whether it shows what is typed. Absent: that is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo: Option<bool>,
+    /// What ends a line that is typed: `cr` (the Enter key, where nothing is said), `lf` or `crlf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eol: Option<String>,
+    /// The size of its screen, rows and columns: `24x80`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// What is typed to leave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<String>,
 }
 
 impl Setup {
@@ -35,7 +47,8 @@ impl Setup {
 
     /// Every text in it: each is about to become a path, a pattern, an environment.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        [&self.venv, &self.conda, &self.prompt, &self.continuation].into_iter().flatten().map(String::as_str)
+        let texts = [&self.venv, &self.conda, &self.prompt, &self.continuation, &self.eol, &self.size, &self.exit];
+        texts.into_iter().flatten().map(String::as_str)
     }
 }
 

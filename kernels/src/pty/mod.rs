@@ -70,6 +70,15 @@ fn words(command: &str) -> Result<Vec<String>, LaunchError> {
     if words.is_empty() { Err(bad("no program is named".to_owned())) } else { Ok(words) }
 }
 
+/// Rows and columns of a screen, as a profile says them.
+fn size(said: Option<&str>) -> Result<(u16, u16), String> {
+    let Some(said) = said else { return Ok((ROWS, COLUMNS)) };
+    let parts = said.split_once('x').and_then(|(rows, columns)| Some((rows.trim().parse().ok()?, columns.trim().parse().ok()?)));
+    parts
+        .filter(|(rows, columns)| (1..=10_000).contains(rows) && (1..=10_000).contains(columns))
+        .ok_or_else(|| format!("a screen of {said:?} cannot be; rows and columns are said as 24x80"))
+}
+
 /// Starts a program.
 pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let cwd = find::folder(launch)?;
@@ -88,7 +97,9 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let (prompt, more) = (launch.setup.prompt.as_deref(), launch.setup.continuation.as_deref());
     let prompts = Prompts::given(prompt.or(known.prompt), more.or(known.more)).map_err(bad)?;
     let start = |source: std::io::Error| LaunchError::Start { program: program.display().to_string(), source };
-    let (tty, pts) = Tty::open(ROWS, COLUMNS).map_err(start)?;
+    let (rows, columns) = size(launch.setup.size.as_deref()).map_err(bad)?;
+    let talk = Talk::new(known, prompts, &launch.setup).map_err(bad)?;
+    let (tty, pts) = Tty::open(rows, columns).map_err(start)?;
     let terminal = if known.draws { "xterm-256color" } else { "dumb" };
     let mut command = pty_process::Command::new(&program).arg0(name).args(arguments).current_dir(cwd);
     command = command.env("TERM", terminal).env_remove("LINES").env_remove("COLUMNS").env_remove("INSIDE_EMACS");
@@ -104,7 +115,7 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     Ok(Box::new(PtyKernel {
         tty,
         process: Process::of(child),
-        talk: Talk::new(known, prompts),
+        talk,
         program: program.display().to_string(),
         language: if known.speaks == "text" { base } else { known.speaks.to_owned() },
         begun: now,

@@ -8,6 +8,7 @@ use super::plain::is_echo;
 use super::prompt::{Prompts, Which, is_question, pattern_of};
 use super::tty::Modes;
 use super::waits::Waits;
+use rialto_protocol::Setup;
 use rialto_protocol::data::{Failure, Run, Stream};
 use rialto_protocol::ids::EvalNumber;
 use rialto_protocol::kernel::{Ask, Done, DoneHow, Exec, KernelEvent, OUTPUT_CHUNK};
@@ -103,6 +104,11 @@ pub(super) struct Talk {
     /// The pattern of what stood where it read last, of a program without a prompt.
     candidate: Option<String>,
     pub(super) told: VecDeque<KernelEvent>,
+    /// Whether what is typed comes back, where that was said.
+    echo_said: Option<bool>,
+    /// What ends a line that is typed.
+    eol: &'static [u8],
+    leave: Option<String>,
     /// To be typed.
     pub(super) typed: Vec<u8>,
     /// When to look next, counted from now; taken by whoever looks.
@@ -112,9 +118,15 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn new(known: Known, prompts: Prompts) -> Self {
+    pub(super) fn new(known: Known, prompts: Prompts, setup: &Setup) -> Result<Self, String> {
+        let eol: &[u8] = match setup.eol.as_deref() {
+            None | Some("cr") => b"\r",
+            Some("lf") => b"\n",
+            Some("crlf") => b"\r\n",
+            Some(other) => return Err(format!("eol is {other:?}; it can be cr, lf or crlf")),
+        };
         let first = known.first.iter().copied().collect();
-        Self {
+        Ok(Self {
             known,
             prompts,
             state: State::Starting { first, begun: false, probed: 0, broke: false },
@@ -136,7 +148,10 @@ impl Talk {
             typed: Vec::new(),
             look_in: Some(SETTLE),
             ready: None,
-        }
+            echo_said: setup.echo,
+            eol,
+            leave: setup.exit.clone().or_else(|| known.leave.map(str::to_owned)),
+        })
     }
 
     // What comes.
@@ -259,7 +274,8 @@ impl Talk {
 
     fn say(&mut self, line: &str, modes: Modes) {
         self.write(line);
-        let shown = if modes.lines { modes.shows } else { self.echoes };
+        let seen = if modes.lines { modes.shows } else { self.echoes };
+        let shown = self.echo_said.unwrap_or(seen);
         self.echo = shown.then(|| Echo { typed: line.to_owned(), lines: BEFORE_ECHO });
         self.at_prompt = false;
         self.look_in = Some(SETTLE);
@@ -273,7 +289,7 @@ impl Talk {
             }
             self.typed.push(byte);
         }
-        self.typed.push(b'\r');
+        self.typed.extend_from_slice(self.eol);
     }
 
     /// Begins an eval.
@@ -389,8 +405,8 @@ impl Talk {
 
     /// Leaves the program in its own way.
     pub(super) fn leave(&mut self) {
-        match self.known.leave.filter(|_| self.at_prompt) {
-            Some(word) => self.write(word),
+        match self.leave.clone().filter(|_| self.at_prompt) {
+            Some(word) => self.write(&word),
             None => self.typed.push(4),
         }
     }
@@ -649,7 +665,7 @@ impl Talk {
         (*probed, *broke) = (*probed + 1, false);
         let candidate = std::mem::take(&mut self.line);
         self.early.extend_from_slice(&candidate);
-        self.typed.push(b'\r');
+        self.typed.extend_from_slice(self.eol);
         self.look_in = Some(SETTLE);
     }
 

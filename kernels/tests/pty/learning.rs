@@ -1,7 +1,8 @@
 //! Programs nobody has described: their prompts are learnt, or an end is guessed and said to be.
 
 use crate::driver::Outcome;
-use crate::start;
+use crate::{how, start};
+use rialto_protocol::kernel::{KernelCommand, Launch};
 
 /// A program with a prompt of its own, which asks for more where a line ends with a backslash.
 const OWN: &str = "python3 -c '
@@ -53,4 +54,29 @@ while True:
     d.reply(&ask, "hunter2", false);
     d.finish_into(&mut outcome);
     assert!(outcome.out().contains("7 now\n"), "{:?}", outcome.out());
+}
+
+/// What a profile says is not learnt.
+#[test]
+fn what_is_said_of_a_program_is_taken_as_it_is() {
+    let mut launch: Launch = how(
+        r#"sh -c 'stty -echo; while printf "what now? "; read -r x; do case $x in *,) printf "and? "; read -r y;; bye) exit 7;; size) y=$(stty size);; *) y=;; esac; echo "<$x$y>"; done'"#,
+    );
+    launch.setup.prompt = Some("^what now\\? $".into());
+    launch.setup.continuation = Some("^and\\? $".into());
+    launch.setup.size = Some("40x120".into());
+    launch.setup.exit = Some("bye".into());
+    launch.setup.eol = Some("lf".into());
+    launch.setup.echo = Some(false);
+    let mut d = crate::driver::Driver::start_with(&launch);
+    for (code, out) in [("one", "<one>\n"), ("two,\nthree", "<two,three>\n"), ("size", "<size40 120>\n")] {
+        let outcome = d.exec(code);
+        assert_eq!((outcome.out().as_str(), outcome.done.unwrap().idle_guess), (out, false), "{code}");
+    }
+    d.send(KernelCommand::Shutdown);
+    assert_eq!(d.until_death().1.code, Some(7));
+    launch.setup.size = Some("0x80".into());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    assert!(rialto_kernels::launch(&launch).map(|_| ()).unwrap_err().to_string().contains("24x80"));
 }

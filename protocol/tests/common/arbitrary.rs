@@ -165,7 +165,7 @@ structs! {
     ErrorReply { re code name text retryable after_ms }
     Open { re channel session create scope }
     Create { id kernel session program cwd env must_be_new ends_when_done remove_at_end cull_after_ms setup }
-    Setup { venv conda login prompt continuation }
+    Setup { venv conda login prompt continuation echo eol size exit }
     Opened { re channel session name created }
     Close { reason }
     Greet { min max features client label }
