@@ -101,6 +101,8 @@ pub(super) struct Talk {
     /// Interrupts that will show as a byte.
     interrupts: u8,
     unfinished: VecDeque<std::sync::Arc<str>>,
+    /// How quiet it was when it was first seen to read.
+    reads: Option<Duration>,
     /// The pattern of what stood where it read last, of a program without a prompt.
     candidate: Option<String>,
     pub(super) told: VecDeque<KernelEvent>,
@@ -143,6 +145,7 @@ impl Talk {
             fence: None,
             interrupts: 0,
             unfinished: VecDeque::new(),
+            reads: None,
             candidate: None,
             told: VecDeque::new(),
             typed: Vec::new(),
@@ -169,7 +172,19 @@ impl Talk {
             }
         }
         self.sort();
+        self.reads = None;
         self.look_in = Some(SETTLE);
+    }
+
+    /// What it wrote just before it began to read may still be on its way through the system: it is to have come.
+    fn still_reads(&mut self, quiet: Duration) -> bool {
+        let first = self.reads.map_or(quiet, |first| first.min(quiet));
+        self.reads = Some(first);
+        if quiet.saturating_sub(first) < FENCE {
+            self.look_in = Some(FENCE);
+            return false;
+        }
+        true
     }
 
     /// Takes off what was typed, tells whole lines, keeps the rest.
@@ -278,6 +293,7 @@ impl Talk {
         let shown = self.echo_said.unwrap_or(seen);
         self.echo = shown.then(|| Echo { typed: line.to_owned(), lines: BEFORE_ECHO });
         self.at_prompt = false;
+        self.reads = None;
         self.look_in = Some(SETTLE);
     }
 
@@ -399,6 +415,7 @@ impl Talk {
         }
         if eof {
             self.typed.push(4);
+            self.reads = None;
         }
         self.look_in = Some(SETTLE);
     }
@@ -521,8 +538,13 @@ impl Talk {
         let waits = (view.waits)();
         // A program that reads keys itself, or reads what must not be seen, waits for somebody even where it listens to more.
         let wants = waits == Waits::Reads || waits == Waits::Perhaps && !(view.modes.lines && view.modes.shows);
-        if wants && self.asked.is_none() {
-            return self.wanted(view);
+        if !wants {
+            self.reads = None;
+        } else if self.asked.is_none() {
+            if self.still_reads(quiet) {
+                self.wanted(view);
+            }
+            return;
         }
         if self.asked.is_none() {
             self.tell_partial();
@@ -560,7 +582,11 @@ impl Talk {
             Waits::No => false,
         };
         if !done {
+            self.reads = None;
             return self.look_again(view.quiet);
+        }
+        if !self.still_reads(view.quiet) {
+            return;
         }
         if let State::Running(running) = &self.state
             && !running.sent

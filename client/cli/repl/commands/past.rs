@@ -63,7 +63,7 @@ impl Repl {
             return self.typed_anywhere(pattern).await;
         }
         let session = self.session_id()?;
-        stoppable(async {
+        stoppable(Box::pin(async {
             let status = self.session.status().await?;
             let from = status.evals.saturating_sub(EVALS) + 1;
             let mut start = Start::After(None);
@@ -87,7 +87,7 @@ impl Repl {
             }
             past.close().await;
             Ok(())
-        })
+        }))
         .await?;
         if shown.is_empty() {
             return self.say(if pattern.is_empty() { "nothing has run in this session yet" } else { "no eval contains that" });
