@@ -169,11 +169,7 @@ fn where_the_end_is_guessed_the_event_says_so() {
     let world = World::new();
     // What is said of the kernel comes at any time before or after.
     let said = world.run(&["exec", "-s", "calc", "-k", "pty:cat", "-c", "hello"]).exits(0);
-    assert_eq!(
-        said.out(),
-        "hello
-"
-    );
+    assert_eq!(said.out(), "hello\n");
     let guessed = |name: &str| {
         let ended: Vec<_> = world.events(name).into_iter().filter(|event| event["type"] == "ended").collect();
         assert_eq!(ended.len(), 1, "{ended:?}");
