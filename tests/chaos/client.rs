@@ -7,7 +7,7 @@ use rialto_bridge::router::{self, Spawn};
 use rialto_client::{Answer, EvalOptions, Incoming, Link, Linking, Options, Session, Start, Ticket};
 use rialto_protocol::event::Ended;
 use rialto_protocol::message::{Interrupt, InterruptAnswer, Mutate, Notice, Open, Status, Submit};
-use rialto_protocol::{Cursor, ErrorReply, EvalId, EvalNumber, Event, Message, Outcome, RequestId};
+use rialto_protocol::{Code, Cursor, ErrorReply, EvalId, EvalNumber, Event, Message, Outcome, RequestId};
 use std::collections::BTreeMap;
 
 pub(crate) struct Client {
@@ -162,9 +162,13 @@ impl Client {
     }
 
     pub(crate) async fn status(&mut self) -> Status {
-        match self.ask(Message::GetStatus(Default::default())).await {
-            Ok(Message::Status(status)) => status,
-            other => panic!("{other:?}"),
+        loop {
+            match self.ask(Message::GetStatus(Default::default())).await {
+                Ok(Message::Status(status)) => return status,
+                // A question changes nothing, so where a cut took its answer it is asked again.
+                Err(why) if why.known() == Some(Code::Disconnected) && why.retryable => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 

@@ -234,7 +234,7 @@ fn a_projects_file_is_used_once_it_is_allowed() {
     t.wait_for("new session lab-project-");
     t.wait_for(">>>");
     t.type_line("import os; os.environ['A']");
-    t.wait_for("'project'");
+    t.shows(&["'project'", ">>>"]);
     t.keys(&["C-d"]);
     t.wait_for("detached");
     // From then on it is not asked again, and said each time.
