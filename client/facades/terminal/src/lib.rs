@@ -85,6 +85,7 @@ impl Programs for Terminals {
             let said = format!("rialto: {text}{end}");
             let out = if asked.terminal.is_some() { &mut wires.output } else { &mut wires.errors };
             tokio::select! {
+                biased;
                 _ = out.write_all(said.as_bytes()) => {}
                 // Nobody is left to be told.
                 () = hung_up(&mut wires.controls) => {}
