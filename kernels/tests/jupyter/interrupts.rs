@@ -65,12 +65,10 @@ fn nor_does_one_that_is_a_message() {
     never_the_next(&mut d);
 }
 
+// Not asked of bash_kernel: it types into a shell, and a Ctrl-C that comes while it does is sometimes lost in there. A session goes on
+// to force where an interrupt brings nothing.
 #[test]
-fn others_are_interrupted_as_well() {
-    let mut bash = start("jupyter:bash");
-    bash.exec("kept=42").ok();
-    is_stopped(&mut bash, "echo up; sleep 1000");
-    assert_eq!(bash.exec("echo $kept").ok().out(), "42\n");
+fn r_is_interrupted_as_well() {
     let mut r = start("ir");
     r.exec("kept <- 42").ok();
     is_stopped(&mut r, "cat('up\\n'); repeat {}");
