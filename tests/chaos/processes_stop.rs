@@ -22,9 +22,13 @@ async fn flowing() -> (World, Client, EvalId) {
 
 /// The same, where this runs first.
 async fn flowing_after(body: &str) -> (World, Client, EvalId) {
+    flowing_of(LINES, body).await
+}
+
+async fn flowing_of(lines: u64, body: &str) -> (World, Client, EvalId) {
     let mut world = World::new();
     let mut client = world.client("work");
-    let (eval, _) = client.submit(job(&world.truth(), "job", LINES, body));
+    let (eval, _) = client.submit(job(&world.truth(), "job", lines, body));
     client.until(|c| (c.printed > 1_000).then_some(())).await;
     (world, client, eval)
 }
@@ -70,7 +74,8 @@ fn a_stopped_kernel_goes_on_and_meanwhile_all_else_does() {
 #[test]
 fn an_interrupt_waits_for_a_stopped_kernel() {
     play(async {
-        let (world, mut client, eval) = flowing().await;
+        // So many that it cannot have printed them all before it stops.
+        let (world, mut client, eval) = flowing_of(20 * LINES, "").await;
         let pid = kernel(&world.only()).unwrap();
         stop(pid).await;
         let ticket = client.interrupt(eval);
