@@ -133,7 +133,7 @@ impl Found {
                 }
             }
         }
-        if listed.state == "unresponsive" {
+        if listed.state == "unresponsive" && self.still_silent(place, listed).await? {
             return Err(Failure::new(exit::UNAVAILABLE, "its supervisor does not answer"));
         }
         let mut past = Past::of(place, listed.session.as_str(), "history")?;
@@ -147,6 +147,12 @@ impl Found {
         }
         past.close().await;
         Ok(())
+    }
+
+    /// Looks once more: one that was about to begin or to end when all were listed was only busy with that.
+    async fn still_silent(&self, place: &Place, listed: &Listed) -> Result<bool, Failure> {
+        let again = place.list().await?.sessions;
+        Ok(again.iter().any(|found| found.session == listed.session && found.state == "unresponsive"))
     }
 
     /// Where any eval will do, the last ones do: what was printed before them need not be read.
