@@ -1,6 +1,6 @@
 //! Any program with a prompt, in a terminal of its own: `pty:sqlite3 x.db`.
 //!
-//! `talk.rs` decides, and knows no process; this file types, reads and watches. The prompt is known for some programs (`known.rs`), given,
+//! `talk/` decides, and knows no process; this file types, reads and watches. The prompt is known for some programs (`known.rs`), given,
 //! or learnt. How a program is seen to wait for input is in `waits.rs`.
 
 mod code;
