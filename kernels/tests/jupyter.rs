@@ -16,6 +16,8 @@ mod interrupts;
 mod others;
 #[path = "jupyter/questions.rs"]
 mod questions;
+#[path = "jupyter/slow.rs"]
+mod slow;
 #[path = "jupyter/values.rs"]
 mod values;
 

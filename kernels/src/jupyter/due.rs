@@ -28,10 +28,10 @@ pub(super) const SILENT: Duration = Duration::from_secs(10);
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A process without its sockets has so long to end.
 const WITHOUT_SOCKETS: Duration = Duration::from_secs(5);
-/// How often the heart is listened to while something runs,
-const LISTEN: Duration = Duration::from_secs(10);
-/// and how long it may be silent before that is said.
-const NO_BEAT: Duration = Duration::from_secs(30);
+/// How long the heart may be silent while something runs before that is said, where nobody says otherwise. Seconds.
+const NO_BEAT: u64 = 30;
+/// It is listened to so often in that time.
+const LISTEN: u32 = 3;
 
 pub(super) struct Due {
     sleep: Pin<Box<Sleep>>,
@@ -42,6 +42,7 @@ pub(super) struct Due {
     closed_at: Option<Instant>,
     /// When the heart is listened to next, since when it has not answered, and whether that was said.
     heart_at: Instant,
+    no_beat: Duration,
     silent_since: Option<Instant>,
     said: bool,
     /// It has beaten while code ran: of a kernel whose heart waits for its code nothing can be told.
@@ -52,17 +53,21 @@ pub(super) struct Due {
 
 impl Due {
     pub(super) fn new(launch: &Launch) -> Self {
-        let asked = variable(launch, "RIALTO_START_SECONDS").and_then(|text| text.to_str()?.parse().ok());
+        // Whoever asks for an eternity gets a day.
+        let seconds = |name: &str, or: u64| {
+            let asked = variable(launch, name).and_then(|text| text.to_str()?.parse().ok());
+            Duration::from_secs(asked.unwrap_or(or).clamp(1, 86_400))
+        };
         let now = Instant::now();
         Self {
             sleep: Box::pin(tokio::time::sleep_until(now)),
             began: now,
-            // Whoever asks for an eternity gets a day.
-            start: Duration::from_secs(asked.unwrap_or(START).clamp(1, 86_400)),
+            start: seconds("RIALTO_START_SECONDS", START),
             look_at: None,
             look_every: LOOK,
             closed_at: None,
             heart_at: now,
+            no_beat: seconds("RIALTO_HEART_SECONDS", NO_BEAT),
             silent_since: None,
             said: false,
             beats_always: false,
@@ -82,7 +87,7 @@ impl Due {
     }
 
     pub(super) fn heart_from_now(&mut self) {
-        self.heart_at = Instant::now() + LISTEN;
+        self.heart_at = Instant::now() + self.no_beat / LISTEN;
     }
 
     /// It has answered. True where it was said that it does not.
@@ -167,7 +172,7 @@ impl Jupyter {
     }
 
     fn listen(&mut self, now: Instant) {
-        self.due.heart_at = now + LISTEN;
+        self.due.heart_at = now + self.due.no_beat / LISTEN;
         match self.due.silent_since {
             None => {
                 self.due.silent_since = Some(now);
@@ -176,9 +181,9 @@ impl Jupyter {
                     link.send_frames(&[b"", b"rialto"]);
                 }
             }
-            Some(since) if now.duration_since(since) >= NO_BEAT && self.due.beats_always && !self.due.said => {
+            Some(since) if now.duration_since(since) >= self.due.no_beat && self.due.beats_always && !self.due.said => {
                 self.due.said = true;
-                let seconds = NO_BEAT.as_secs();
+                let seconds = self.due.no_beat.as_secs();
                 self.complain(&format!("the kernel's heart has not beaten for {seconds} s: its process is stopped or stuck"));
             }
             Some(_) => {}

@@ -98,11 +98,30 @@ pub(super) fn start(one: &Installed, launch: &Launch) -> Result<Started, LaunchE
     Ok(Started { process, lifeline, out, err, folder, place, mode: one.spec.interrupt_mode, program })
 }
 
-/// Writes the connection's file. Ports of this machine, for a kernel that was not told of better.
+/// The ports that kernels are given: none that a system hands out by itself, because between our look and the kernel's use
+/// of it any program that connects to anything might get one of those.
+const PORTS: std::ops::Range<u16> = 16_384..32_768;
+/// So many of them are looked at, before it is left to the system.
+const LOOKED_AT: usize = 64;
+
+/// A port that is free, for as long as this is kept.
 // Nobody comes in by these: they are closed before anybody could, and only tell which ports are free.
 #[allow(clippy::disallowed_methods)]
+fn free_port() -> io::Result<std::net::TcpListener> {
+    for _ in 0..LOOKED_AT {
+        let mut bytes = [0; 2];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        let port = PORTS.start + u16::from_ne_bytes(bytes) % (PORTS.end - PORTS.start);
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener);
+        }
+    }
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+}
+
+/// Writes the connection's file. Ports of this machine, for a kernel that was not told of better.
 fn describe(folder: &Path, file: &Path, name: &str) -> io::Result<Where> {
-    let listeners: Vec<_> = (0..5).map(|_| std::net::TcpListener::bind(("127.0.0.1", 0))).collect::<io::Result<_>>()?;
+    let listeners: Vec<_> = (0..5).map(|_| free_port()).collect::<io::Result<_>>()?;
     let mut ports = [0; 5];
     for (port, listener) in ports.iter_mut().zip(&listeners) {
         *port = listener.local_addr()?.port();
