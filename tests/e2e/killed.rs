@@ -252,3 +252,77 @@ fn two_terminals_never_share_what_they_noted() {
     four.shows(&["last", ">>>"]);
     assert_eq!(runs(&world), 1);
 }
+
+/// The noted files hold this text, in whatever part.
+fn holds(world: &World, text: &str) -> bool {
+    noted(world).iter().any(|file| std::fs::read_to_string(file).is_ok_and(|held| held.contains(text)))
+}
+
+#[test]
+fn what_was_half_typed_stands_there_again() {
+    let world = World::new();
+    let t = Terminal::open(&world, "clear; rialto work");
+    t.shows(&[">>>"]);
+    t.type_text("print('half");
+    until("a note of it", || holds(&world, r#"{"draft":"print('half"}"#).then_some(()));
+    assert!(noted(&world).iter().all(|file| file.metadata().unwrap().permissions().mode() & 0o777 == 0o600));
+    kill(&t);
+    t.type_line("clear; rialto work");
+    t.shows(&["what was half-typed when the terminal ended stands here again; Ctrl-C clears it", ">>> print('half"]);
+    t.type_line(" and whole')");
+    t.shows(&["half and whole", ">>>"]);
+    assert!(!holds(&world, "draft"), "it was entered");
+    // An entry of several lines, and a window that is closed.
+    t.type_line("def f(n):");
+    t.shows(&[">>> def f(n):", "..."]);
+    t.type_text("return n +");
+    until("a note of it", || holds(&world, r"return n +").then_some(()));
+    signal(t.front("rialto"), Signal::SIGHUP);
+    t.type_line("");
+    t.wait_for("$");
+    t.type_line("clear; rialto work");
+    t.shows(&[">>> def f(n):", "...     return n +"]);
+    t.type_line(" 5");
+    t.shows(&["...     return n + 5", "..."]);
+    t.type_line("");
+    t.shows(&["...", ">>>"]);
+    t.type_line("f(37)");
+    t.shows(&["42", ">>>"]);
+    // What is taken back is, and whoever leaves leaves nothing.
+    t.type_text("gone");
+    until("a note of it", || holds(&world, "gone").then_some(()));
+    t.keys(&["C-c"]);
+    until("no note of it", || (!holds(&world, "gone")).then_some(()));
+    t.keys(&["C-d"]);
+    t.shows(&["$"]);
+    assert_eq!(noted(&world), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn neither_a_password_nor_what_begins_with_a_space_is_noted() {
+    let world = World::new();
+    let t = Terminal::open(&world, "clear; rialto work");
+    t.shows(&[">>>"]);
+    t.type_line("import getpass; secret = getpass.getpass()");
+    t.wait_for("Password:");
+    t.type_text("hunter2");
+    // A key that was typed before is noted before this one can be.
+    t.type_line("");
+    t.shows(&[">>>"]);
+    t.type_text("after");
+    until("a note of what came later", || holds(&world, "after").then_some(()));
+    assert!(!holds(&world, "hunter2") && !holds(&world, "getpass"));
+    t.keys(&["C-c"]);
+    until("no note of it", || (!holds(&world, "after")).then_some(()));
+    t.type_text(" private");
+    t.shows(&[">>>  private"]);
+    t.keys(&["Home"]);
+    t.type_text("x");
+    until("a note of it", || holds(&world, "x private").then_some(()));
+    t.keys(&["BSpace"]);
+    until("no note of it", || (!holds(&world, "private")).then_some(()));
+    kill(&t);
+    t.type_line("clear; rialto work");
+    t.shows(&[">>>"]);
+    assert!(!t.screen().contains("half-typed"), "{}", t.screen());
+}

@@ -20,14 +20,25 @@ impl Repl {
     pub(super) async fn entry(&mut self, entry: &str) -> Result<Next, Failure> {
         let text = entry.trim();
         if let Some(command) = text.strip_prefix(':') {
+            self.no_draft();
             return self.command(command.trim()).await;
         }
         match text {
-            "" => {}
-            "?" => return self.command("help").await,
+            "" => self.no_draft(),
+            "?" => {
+                self.no_draft();
+                return self.command("help").await;
+            }
             _ => match asks_about(text) {
-                Some((name, detail)) => self.describe(name, detail).await?,
-                None => self.run_code(entry.trim_end())?,
+                Some((name, detail)) => {
+                    self.no_draft();
+                    self.describe(name, detail).await?;
+                }
+                None => {
+                    self.run_code(entry.trim_end())?;
+                    // Noted as what was asked by now.
+                    self.no_draft();
+                }
             },
         }
         Ok(Next::On)

@@ -30,6 +30,7 @@ impl Repl {
     pub(super) fn leave_terminal(&mut self) {
         let _ = self.screen.leave(Instant::now());
         self.note_seen();
+        self.note_draft();
         self.leave_notes();
     }
 

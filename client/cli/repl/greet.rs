@@ -75,7 +75,8 @@ fn handle_of(place: &Place, open: Open, label: &str, whose: Whose) -> Handle {
             let me = claimed.kept.whose.client;
             let goes_on = !claimed.left.is_empty();
             let away = if goes_on { claimed.kept.shown() } else { kept::later(seen, claimed.seen) };
-            (Some(Shared::new(claimed.kept)), Unfinished::of(claimed.left, claimed.others), me, away)
+            let half_typed = claimed.kept.half_typed().to_owned();
+            (Some(Shared::new(claimed.kept)), Unfinished::of(claimed.left, half_typed, claimed.others), me, away)
         }
         Some(Err(why)) => (None, Unfinished::trouble(&why), me, seen),
         None => (None, Unfinished::default(), me, seen),

@@ -13,13 +13,14 @@
 //! | a program asks something? | `input.rs` |
 //! | what is said on coming and going? | `greet.rs`, `missed.rs`, `goodbye.rs` |
 //! | the link breaks? | `link.rs` |
-//! | the terminal is killed? | `kept/`, `unfinished.rs` |
+//! | the terminal is killed? | `kept/`, `unfinished.rs`, half-typed: `draft.rs` |
 //! | who is who? | `names.rs` |
 //! | what is `:command`? | `commands/` |
 
 mod budget;
 mod commands;
 mod confirm;
+mod draft;
 pub(crate) mod editor;
 mod entry;
 mod evals;
@@ -242,6 +243,8 @@ struct Repl {
     offered: Option<(EvalNumber, Instant)>,
     /// What is asked once more, and when.
     ask_again: Option<(Instant, Judging)>,
+    /// When what is typed is noted next.
+    note_draft_at: Option<Instant>,
     /// What follows a long eval.
     done: Done,
 }
@@ -300,6 +303,7 @@ impl Repl {
             live: false,
             offered: None,
             ask_again: None,
+            note_draft_at: None,
             done: Done::new(None, Duration::MAX, Way::Off),
         })
     }
@@ -308,8 +312,9 @@ impl Repl {
         let mut ticked: Option<Instant> = None;
         loop {
             if self.doing == Doing::Waiting && !self.recall() {
+                let initial = self.begun();
                 self.screen.before_read()?;
-                self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial: self.screen.typed(), kind: Kind::Code });
+                self.keyboard.read(Read { prompt: PROMPT.to_owned(), initial, kind: Kind::Code });
                 self.doing = Doing::Reading;
             }
             // Time goes first, or a flood would stop the clock; but whatever is due, the session has its turn in between.
@@ -344,6 +349,10 @@ impl Repl {
                 () = signals::at(timer) => {
                     self.tick()?;
                     ticked = Some(Instant::now());
+                    Next::On
+                }
+                () = self.keyboard.draft.changed() => {
+                    self.typing(Instant::now());
                     Next::On
                 }
                 text = self.done.next() => {
@@ -383,7 +392,10 @@ impl Repl {
                 self.detached();
                 return Ok(Next::Over);
             }
-            (_, Doing::Reading) => self.doing = Doing::Waiting,
+            (_, Doing::Reading) => {
+                self.doing = Doing::Waiting;
+                self.no_draft();
+            }
             (typed, Doing::Answering(ask)) => self.answered(typed, ask)?,
             (typed, Doing::Deciding(eval)) => return self.decided(&typed, eval),
             (typed, Doing::Confirming(what)) => return self.confirmed(&typed, what).await,
@@ -408,6 +420,7 @@ impl Repl {
     /// What is being read is moot.
     fn drop_read(&mut self) {
         if self.is_reading() && self.doing != Doing::Dropping {
+            self.note_draft();
             self.keyboard.cancel();
             self.doing = Doing::Dropping;
         }
@@ -425,7 +438,7 @@ impl Repl {
     fn next_tick(&self) -> Option<Instant> {
         let screen = if self.is_reading() { None } else { self.screen.next_tick() };
         let again = self.ask_again.as_ref().map(|(at, _)| *at);
-        screen.into_iter().chain(self.above.due()).chain(self.link.next()).chain(again).min()
+        screen.into_iter().chain(self.above.due()).chain(self.link.next()).chain(again).chain(self.note_draft_at).min()
     }
 
     /// Time has passed.
@@ -436,6 +449,7 @@ impl Repl {
         }
         self.tick_link(now);
         self.ask_once_more(now);
+        self.tick_draft(now);
         if self.is_reading() { Ok(()) } else { Ok(self.screen.tick(now)?) }
     }
 

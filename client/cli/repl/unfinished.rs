@@ -23,6 +23,8 @@ const FRESH: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
     left: Vec<Noted>,
+    /// What stood there half-typed.
+    pub(super) half_typed: String,
     /// Other terminals that died with something to do.
     others: usize,
     /// Why nothing is noted.
@@ -32,8 +34,8 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    pub(super) fn of(left: Vec<Noted>, others: usize) -> Self {
-        Self { left, others, ..Self::default() }
+    pub(super) fn of(left: Vec<Noted>, half_typed: String, others: usize) -> Self {
+        Self { left, half_typed, others, ..Self::default() }
     }
 
     pub(super) fn trouble(why: &std::io::Error) -> Self {

@@ -92,6 +92,7 @@ impl Hinter for Assist {
         if self.kind != Kind::Code {
             return None;
         }
+        self.state.draft.is(marks::take(line));
         if self.state.pasted.swap(false, SeqCst) && self.pasted(line, pos) {
             return None;
         }

@@ -35,6 +35,7 @@ pub(crate) use mode::Mode;
 pub(crate) use prompt::LinkState;
 pub(crate) use render::fitting;
 pub(crate) use reply::Reply;
+pub(crate) use state::Draft;
 
 use above::Above;
 use rialto_client::protocol::Bundle;
@@ -134,6 +135,8 @@ enum Request {
 pub(crate) struct Keyboard {
     requests: Option<SyncSender<Request>>,
     pub(crate) typed: mpsc::Receiver<Typed>,
+    /// The entry that is being typed.
+    pub(crate) draft: Arc<Draft>,
     above: Above,
     state: Arc<State>,
     /// Wakes a read that does not draw.
@@ -166,7 +169,8 @@ impl Keyboard {
             thread.run(&asked);
             let _ = end.send(());
         })?;
-        Ok(Self { requests: Some(requests), typed, above, state, wake, reads: 0, painter, ended, before })
+        let draft = Arc::clone(&state.draft);
+        Ok(Self { requests: Some(requests), typed, draft, above, state, wake, reads: 0, painter, ended, before })
     }
 
     fn request(&self, request: Request) {

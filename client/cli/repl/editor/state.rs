@@ -4,7 +4,8 @@ use super::keypress::Standing;
 use super::prompt::LinkState;
 use nix::sys::signal::{Signal, raise};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// Why a read was given up, where the library only says that it was interrupted.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,31 @@ pub(super) struct State {
     /// A question that one key answers, while it stands on the screen.
     pub(super) standing: Standing,
     hint: Mutex<String>,
+    pub(super) draft: Arc<Draft>,
+}
+
+/// What stands where code is typed, for whoever keeps it.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    text: Mutex<String>,
+    changed: Notify,
+}
+
+impl Draft {
+    pub(crate) fn is(&self, text: String) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        self.changed.notify_one();
+    }
+
+    /// As it was drawn last.
+    pub(crate) fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It may be another one now.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
 }
 
 impl State {

@@ -65,9 +65,10 @@ pub(crate) fn claim(state: &Path, whose: Whose) -> io::Result<Claimed> {
     for (at, one) in left.into_iter().enumerate() {
         let Some(kept) = one.kept else { continue };
         let is_ours = kept.whose.session == whose.session;
-        let idle = kept.waiting().is_empty();
+        let idle = kept.is_idle();
         if is_ours {
-            seen = later(seen, kept.shown().filter(|_| idle));
+            // What somebody waits for is shown from where that terminal was.
+            seen = later(seen, kept.shown().filter(|_| kept.waiting().is_empty()));
         }
         let too_old = SystemTime::now().duration_since(one.since).is_ok_and(|age| age > FORGOTTEN);
         if is_ours && idle || at >= MOST || too_old {

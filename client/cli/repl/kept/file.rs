@@ -1,5 +1,6 @@
 //! The file: a line with the place of what was shown, written over and over; a line that says whose it is; then a line for
-//! each request, and one for each that is done while others wait. With none waiting there is none of those lines.
+//! each request, and one for each that is done while others wait. With none waiting there is none of those lines. The last
+//! line is what stands half-typed, written over and over where the next request will stand.
 
 use super::claim::Whose;
 use rialto_client::Answer;
@@ -13,6 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The most that is kept. More than may wait in the outbox, however it is written.
 const MOST: u64 = 64 * 1024 * 1024;
+/// The most of what is typed that is kept. Half of an entry would be worse than none of it.
+const LONGEST: usize = 256 * 1024;
 const FIRST: &str = "rialto terminal 1 ";
 
 /// A request that has no answer, or whose eval was not shown to its end.
@@ -36,6 +39,8 @@ pub(crate) struct Kept {
     head: u64,
     end: u64,
     waiting: Vec<Noted>,
+    /// What was typed and not entered.
+    draft: String,
     /// Why the last of them could not be noted, until that was said.
     trouble: Option<String>,
     /// It was said.
@@ -50,7 +55,18 @@ impl Kept {
         file.write_all_at(&text, 0)?;
         let head = text.len() as u64;
         let path = path.to_owned();
-        Ok(Self { file, path, whose, shown: None, head, end: head, waiting: Vec::new(), trouble: None, told: false })
+        Ok(Self {
+            file,
+            path,
+            whose,
+            shown: None,
+            head,
+            end: head,
+            waiting: Vec::new(),
+            draft: String::new(),
+            trouble: None,
+            told: false,
+        })
     }
 
     /// One that was left. Nothing where it is no such file: cut off while it was made, or of another version.
@@ -64,9 +80,20 @@ impl Kept {
         };
         let head = (place(None).len() + length) as u64;
         let path = path.to_owned();
-        let mut kept = Self { file, path, whose, shown, head, end: head, waiting: Vec::new(), trouble: None, told: false };
+        let mut kept = Self {
+            file,
+            path,
+            whose,
+            shown,
+            head,
+            end: head,
+            waiting: Vec::new(),
+            draft: String::new(),
+            trouble: None,
+            told: false,
+        };
         for line in lines {
-            // What is cut off was never sent: sending comes after.
+            // What is cut off was never sent: sending comes after. What stands behind a draft is of a longer one.
             if !line.ends_with(b"\n") || kept.take(line).is_none() {
                 break;
             }
@@ -75,12 +102,22 @@ impl Kept {
         if kept.end < text.len() as u64 {
             // The rest of a longer line would stand behind the next one.
             kept.file.set_len(kept.end)?;
+            kept.write_draft();
+        }
+        // It was entered, and nothing was noted after that.
+        if kept.waiting.iter().any(|noted| matches!(&noted.request, Message::Submit(m) if *m.code == *kept.draft.trim_end())) {
+            kept.draft(String::new());
         }
         Ok(Some(kept))
     }
 
+    /// A request, or the end of one. Nothing where it is neither: the draft is the last.
     fn take(&mut self, line: &[u8]) -> Option<()> {
         let mut line: Value = serde_json::from_slice(line).ok()?;
+        if let Some(draft) = line.get("draft").and_then(Value::as_str) {
+            draft.clone_into(&mut self.draft);
+            return None;
+        }
         if let Some(done) = line.get("done").and_then(Value::as_str) {
             self.waiting.retain(|noted| key(&noted.request).as_deref() != Some(done));
         } else {
@@ -95,6 +132,36 @@ impl Kept {
     /// The last event that was shown.
     pub(crate) const fn shown(&self) -> Option<Cursor> {
         self.shown
+    }
+
+    /// What was typed and not entered.
+    pub(crate) fn half_typed(&self) -> &str {
+        &self.draft
+    }
+
+    /// Nothing is left to be done or to be said.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.draft.is_empty()
+    }
+
+    /// This is typed and not entered. What begins with a space is kept nowhere, as in the history.
+    pub(crate) fn draft(&mut self, text: String) {
+        let text = if text.len() > LONGEST || text.starts_with(' ') || text.trim().is_empty() { String::new() } else { text };
+        if text != self.draft {
+            self.draft = text;
+            self.write_draft();
+        }
+    }
+
+    /// One write, and then what is left of a longer one is cut off. Lost, it is typed again.
+    fn write_draft(&self) {
+        let mut line = Vec::new();
+        if !self.draft.is_empty() {
+            line = json!({ "draft": self.draft }).to_string().into_bytes();
+            line.push(b'\n');
+        }
+        let _ = self.file.write_all_at(&line, self.end);
+        let _ = self.file.set_len(self.end + line.len() as u64);
     }
 
     /// What was asked and is not done, in order.
@@ -161,6 +228,9 @@ impl Kept {
             self.end = self.head;
             // Lost, it would be asked for once more, and found to be done.
             let _ = self.file.set_len(self.head);
+            if !self.draft.is_empty() {
+                self.write_draft();
+            }
         } else {
             self.append(&json!({ "done": id }));
         }
@@ -179,6 +249,10 @@ impl Kept {
             Ok(()) => {
                 self.end += line.len() as u64;
                 self.told = false;
+                // It stood where this line stands now.
+                if !self.draft.is_empty() {
+                    self.write_draft();
+                }
             }
             Err(why) => {
                 // Half a line would hide those that follow.
@@ -201,7 +275,7 @@ impl Kept {
         let answered: Vec<String> =
             self.waiting.iter().filter(|noted| noted.answered).filter_map(|noted| key(&noted.request)).collect();
         answered.iter().for_each(|id| self.done(id));
-        if self.waiting.is_empty() {
+        if self.is_idle() {
             let _ = std::fs::remove_file(&self.path);
         }
     }

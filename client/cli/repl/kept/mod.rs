@@ -6,7 +6,8 @@
 //! comes next sends nothing twice that it cannot (each has its id), and shows nothing twice but for what was being written
 //! in that very moment. Nothing is synced: it outlives `kill -9` and not the machine.
 //!
-//! What a program was told on its stdin is never noted: it may be a password, and the program still asks.
+//! What a program was told on its stdin is never noted: it may be a password, and the program still asks. What stands
+//! half-typed at the prompt is, some tenths of a second behind the keys (`../draft.rs`).
 //!
 //! | question | file |
 //! |---|---|
@@ -174,6 +175,52 @@ mod tests {
         one.asked(&Message::Input(Input { re: 0, id: RequestId([1; 16]), life: None, ask: 1, data, eof: false }));
         assert_eq!(one.waiting().len(), 0);
         assert!(!std::fs::read_to_string(&one.path).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_half_typed_is_kept_behind_what_waits_and_cut_with_it() {
+        let state = tempfile::tempdir().unwrap();
+        let mut one = claim(state.path(), whose(ONE, 1)).unwrap().kept;
+        let empty = std::fs::metadata(&one.path).unwrap().len();
+        one.draft("a long one: def f():\n    é = \"".into());
+        one.draft("x = ".into());
+        one.asked(&submit(1, "f()"));
+        one.asked(&submit(2, "g()"));
+        one.finished(EvalId([1; 16]));
+        drop(one);
+        let two = claim(state.path(), whose(ONE, 2)).unwrap();
+        assert_eq!((two.kept.half_typed(), requests(&two.left)), ("x = ", vec![submit(2, "g()")]));
+        let mut two = two.kept;
+        two.finished(EvalId([2; 16]));
+        two.leave();
+        drop(two);
+        // With nothing else in it, it is found, and nobody else's.
+        assert_eq!(claim(state.path(), whose(OTHER, 5)).unwrap().kept.half_typed(), "");
+        let three = claim(state.path(), whose(ONE, 3)).unwrap();
+        assert_eq!((three.kept.whose.client, three.kept.half_typed(), three.others), (ClientId([1; 16]), "x = ", 0));
+        let mut three = three.kept;
+        for neither in [" secret", "  \n", ""] {
+            three.draft("y".into());
+            three.draft(neither.into());
+            assert_eq!(std::fs::metadata(&three.path).unwrap().len(), empty, "{neither:?}");
+        }
+        three.draft("z".repeat(300_000));
+        assert_eq!(std::fs::metadata(&three.path).unwrap().len(), empty, "too long");
+        let path = three.path.clone();
+        three.leave();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_was_entered_is_no_longer_half_typed() {
+        let state = tempfile::tempdir().unwrap();
+        let mut one = claim(state.path(), whose(ONE, 1)).unwrap().kept;
+        one.draft("f()\n".into());
+        // Killed between this and the word that nothing is typed any more.
+        one.asked(&submit(1, "f()"));
+        drop(one);
+        let two = claim(state.path(), whose(ONE, 2)).unwrap();
+        assert_eq!((two.kept.half_typed(), requests(&two.left)), ("", vec![submit(1, "f()")]));
     }
 
     #[test]
