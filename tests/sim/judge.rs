@@ -1,11 +1,12 @@
 //! Where what an input made is held against the promises: record by record, reply by reply, in its order.
 
+use crate::model::At;
 use crate::story::{Check, hold};
 use crate::world::World;
 use crate::{bounded, interrupt, nothing_lost, once, order, who};
 use rialto_protocol::event::{Display, Event, Record};
-use rialto_protocol::kernel::{DisplayRole, KernelCommand, Step};
-use rialto_protocol::{Bundle, Bytes, Code, Message, Seq};
+use rialto_protocol::kernel::{DisplayRole, Exec, KernelCommand, Step};
+use rialto_protocol::{Bundle, Bytes, Code, Message, Outcome, Seq};
 use rialto_session::{Archive, ConnId, Input, Output};
 
 impl World {
@@ -30,6 +31,7 @@ impl World {
                     if let Some(conn) = of {
                         sup.own.insert(r.seq, *conn);
                     }
+                    self.judge_lost(&r.event)?;
                     self.model.apply(r);
                     self.count.event(&r.event);
                     self.journal.append(r.clone());
@@ -41,6 +43,12 @@ impl World {
                     self.judge_reply(*conn, message)?;
                 }
                 Output::Kernel(command) => self.judge_command(command)?,
+                Output::Next { exec, accepted } => {
+                    let named = self.journal.record(*accepted).map(|r| &r.event);
+                    let right = matches!(named, Some(Event::Accepted(a)) if a.n == exec.n);
+                    hold!("once", right, "#{} is said to be accepted by {named:?}", exec.n);
+                    self.judge_exec(exec)?;
+                }
                 Output::StartKernel(_) => self.unfenced = false,
                 _ => {}
             }
@@ -50,10 +58,7 @@ impl World {
 
     fn judge_command(&mut self, command: &KernelCommand) -> Check {
         match command {
-            KernelCommand::Exec(exec) => {
-                hold!("interrupt", !self.unfenced, "#{} is dispatched before the last interrupt is fenced", exec.n);
-                hold!("once", self.model.running == Some(exec.n), "#{} is dispatched and no record says so", exec.n);
-            }
+            KernelCommand::Exec(exec) => self.judge_exec(exec)?,
             KernelCommand::Interrupt(Step::Interrupt | Step::Again | Step::Terminate) => self.unfenced = true,
             KernelCommand::Fence(number) => {
                 if let Some(sup) = &mut self.sup {
@@ -62,6 +67,25 @@ impl World {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// What never reached a kernel is not lost: it may be submitted again without a thought.
+    fn judge_lost(&mut self, event: &Event) -> Check {
+        if let Event::Ended(e) = event
+            && e.outcome == Outcome::Lost
+            && self.model.eval(e.n).is_some_and(|eval| eval.at == At::Waiting)
+        {
+            let noted = self.handed.is_some_and(|handed| handed.n == e.n);
+            hold!("order", noted, "#{} is called lost, and was never handed over: {:?}", e.n, self.handed);
+            self.count.one("ended lost as they were handed over");
+        }
+        Ok(())
+    }
+
+    fn judge_exec(&self, exec: &Exec) -> Check {
+        hold!("interrupt", !self.unfenced, "#{} is dispatched before the last interrupt is fenced", exec.n);
+        hold!("once", self.model.running == Some(exec.n), "#{} is dispatched and no record says so", exec.n);
         Ok(())
     }
 

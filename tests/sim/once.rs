@@ -40,6 +40,8 @@ impl Once {
                 self.executed.remove(&e.eval);
             }
             Event::Started(e) => self.unsure.extend(m.eval(e.n).map(|eval| eval.eval)),
+            // It may have begun without a record of it.
+            Event::Ended(e) if e.outcome == Outcome::Lost => self.unsure.extend(m.eval(e.n).map(|eval| eval.eval)),
             _ => {}
         }
     }

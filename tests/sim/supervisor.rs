@@ -8,9 +8,9 @@ use crate::who::Present;
 use crate::world::{What, World};
 use crate::{bounded, interrupt, order, who};
 use rialto_protocol::event::{Created, Event, Stamp, Who};
-use rialto_protocol::kernel::KernelEvent;
+use rialto_protocol::kernel::{KernelCommand, KernelEvent};
 use rialto_protocol::{EvalNumber, Message, RequestId, Seq};
-use rialto_session::{ConnId, Input, Output, Session, StoredValue, Timer};
+use rialto_session::{ConnId, Handed, Input, Output, Session, StoredValue, Timer};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One supervisor process.
@@ -72,7 +72,7 @@ impl World {
         let head = self.journal.head();
         self.tell("supervisor", || format!("starts epoch {epoch} on {head} events"));
         let mut out = Vec::new();
-        session.begin_epoch(at, epoch, created, &mut out);
+        session.begin_epoch(at, epoch, created, self.handed, &mut out);
         self.sup = Some(Supervisor {
             no,
             session,
@@ -218,7 +218,34 @@ impl World {
         Ok(())
     }
 
-    fn carry_out(&mut self, out: Vec<Output>) -> Check {
+    /// The one thing that may overtake records: the next eval, where its `accepted` is safe and nothing else is on its way to
+    /// the kernel. What is noted of it first survives everything that the journal survives.
+    fn hand_over(&mut self, out: &mut Vec<Output>) -> Check {
+        let Some(i) = out.iter().position(|o| matches!(o, Output::Kernel(_) | Output::StartKernel(_) | Output::Next { .. }))
+        else {
+            return Ok(());
+        };
+        let safe = self.journal.durable;
+        if matches!(out.get(i), Some(Output::Next { accepted, .. }) if *accepted as usize <= safe)
+            && self.dice.chance(80)
+            && let Output::Next { exec, .. } = out.remove(i)
+        {
+            self.handed = Some(Handed { epoch: self.model.epoch, n: exec.n });
+            self.count.one("evals that overtook the end before them");
+            let at_once = self.dice.chance(50);
+            match self.kernel.as_ref().map(|k| k.no).filter(|_| at_once) {
+                // The kernel is quick, and the commit slow.
+                Some(no) => self.kernel_hears(no, KernelCommand::Exec(exec), self.signals)?,
+                None => self.tell_kernel(KernelCommand::Exec(exec), None),
+            }
+            // The moment that this is about.
+            self.crash_soon |= at_once && !self.peace && self.dice.chance(4);
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, mut out: Vec<Output>) -> Check {
+        self.hand_over(&mut out)?;
         let crash = std::mem::take(&mut self.crash_soon).then(|| self.dice.index(out.len() + 1));
         let together = self.dice.chance(50);
         if crash.is_some() && together && self.dice.chance(40) {
@@ -259,6 +286,7 @@ impl World {
         match o {
             Output::Record(..) | Output::RecordStored { .. } => {}
             Output::Kernel(command) => self.tell_kernel(command, named),
+            Output::Next { exec, .. } => self.tell_kernel(KernelCommand::Exec(exec), named),
             Output::StartKernel(life) => {
                 hold!("order", self.kernel.is_none(), "life {life} is started while another kernel lives");
                 self.spawn_kernel(life);

@@ -13,7 +13,7 @@ use crate::story::{Broken, Check, Story, hold};
 use crate::supervisor::Supervisor;
 use rialto_protocol::kernel::{KernelCommand, KernelEvent};
 use rialto_protocol::{Epoch, Life, Message, Seq};
-use rialto_session::{ConnId, Input, Timer};
+use rialto_session::{ConnId, Handed, Input, Timer};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -121,6 +121,8 @@ pub(crate) struct World {
     /// How often the journal lost what it had kept.
     pub(crate) pasts: u32,
     pub(crate) crash_soon: bool,
+    /// What was handed to a kernel ahead of its records, as it was noted.
+    pub(crate) handed: Option<Handed>,
     /// An interrupt is out and its fence not answered.
     pub(crate) unfenced: bool,
     pub(crate) stalled: bool,
@@ -166,6 +168,7 @@ impl World {
             most_sent: 0,
             pasts: 0,
             crash_soon: false,
+            handed: None,
             unfenced: false,
             stalled: false,
             peace: false,

@@ -5,7 +5,7 @@ use crate::input::{Output, Timer};
 use crate::lives::Phase;
 use crate::session::{Turn, outcome};
 use rialto_protocol::event::{Ended, Event, Started};
-use rialto_protocol::kernel::{Done, DoneHow, Exec, KernelCommand};
+use rialto_protocol::kernel::{Done, DoneHow, Exec};
 use rialto_protocol::trace::is_traceparent;
 use rialto_protocol::{EvalNumber, GroupId, OnError, Outcome, Show};
 use std::sync::Arc;
@@ -49,12 +49,8 @@ impl Turn<'_> {
             return;
         };
         self.record(Event::Started(Started { n }));
-        self.exec(n, code, accepted.show, accepted.argv, accepted.trace);
-    }
-
-    pub(crate) fn exec(&mut self, n: EvalNumber, code: Arc<str>, show: Show, argv: Option<Vec<String>>, trace: Option<String>) {
-        let trace = trace.filter(|trace| is_traceparent(trace));
-        self.out.push(Output::Kernel(KernelCommand::Exec(Exec { n, code, show, argv, trace })));
+        let exec = exec(n, code, accepted.show, accepted.argv, accepted.trace);
+        self.out.push(Output::Next { exec, accepted: first });
     }
 
     /// The kernel says that an eval is over.
@@ -87,13 +83,17 @@ impl Turn<'_> {
         ended.fresh_state = self.s.state.fresh;
         let (outcome, code) = (ended.outcome, ended.code);
         self.record(Event::Ended(ended));
-        if running.on_error == OnError::Stop
-            && let Some(group) = running.group
-            && stops_group(outcome, code)
-        {
-            self.stop_group(group, running.n, outcome);
-        }
+        self.tell_group(running.n, running.group, running.on_error, stops_group(outcome, code).then_some(outcome));
         self.settle_interrupts(&running, outcome);
+    }
+
+    /// The group of an eval that has ended learns how.
+    pub(crate) fn tell_group(&mut self, n: EvalNumber, group: Option<GroupId>, on_error: OnError, stops: Option<Outcome>) {
+        if on_error == OnError::Stop
+            && let (Some(group), Some(outcome)) = (group, stops)
+        {
+            self.stop_group(group, n, outcome);
+        }
     }
 
     fn stop_group(&mut self, group: GroupId, by: EvalNumber, outcome: Outcome) {
@@ -192,4 +192,9 @@ impl Turn<'_> {
             self.exit();
         }
     }
+}
+
+/// What a kernel is told to run.
+pub(crate) fn exec(n: EvalNumber, code: Arc<str>, show: Show, argv: Option<Vec<String>>, trace: Option<String>) -> Exec {
+    Exec { n, code, show, argv, trace: trace.filter(|trace| is_traceparent(trace)) }
 }

@@ -1,7 +1,7 @@
 //! Everything that can happen to a session, and everything a session can ask to be done about it. Both are closed.
 
 use rialto_protocol::event::{Record, Stamp, Who};
-use rialto_protocol::kernel::{KernelCommand, KernelEvent, Step};
+use rialto_protocol::kernel::{Exec, KernelCommand, KernelEvent, Step};
 use rialto_protocol::{ErrorReply, EvalNumber, Life, Message, Scope, Seq};
 
 /// One live channel to a client. The driver numbers them and never uses a number twice.
@@ -63,7 +63,7 @@ pub struct StoredValue {
 }
 
 /// What a session asks to be done, to be carried out in this order. A record must survive `kill -9` before anything after it
-/// happens.
+/// happens; what may overtake it says so.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Keep this. `conn`: the channel whose request made it, which need not be told what it said itself.
@@ -81,6 +81,15 @@ pub enum Output {
     },
     /// Tell the kernel.
     Kernel(KernelCommand),
+    /// Hand the kernel the next eval that waited, as [`Output::Kernel`] would. This alone may overtake records: where its
+    /// `accepted` survives already and its number has been noted where *that* survives, so that whoever recovers is told by
+    /// [`crate::Session::begin_epoch`] that it may have begun. The end of the eval before is then recorded while this one runs.
+    Next {
+        /// What to run.
+        exec: Exec,
+        /// The event that accepted it.
+        accepted: Seq,
+    },
     /// Start the kernel of this life; [`KernelEvent::Ready`] or [`KernelEvent::Died`] follows.
     StartKernel(Life),
     /// Say this to one client, ahead of all events.

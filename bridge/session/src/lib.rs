@@ -40,5 +40,6 @@ mod submit;
 pub use archive::{Archive, EvalFacts};
 pub use audience::{Audience, Due};
 pub use input::{ConnId, Input, Output, StoredValue, Timer};
+pub use recover::Handed;
 pub use session::Session;
 pub use share::{Access, user};

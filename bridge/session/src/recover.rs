@@ -5,18 +5,43 @@ use crate::lives::Phase;
 use crate::session::Turn;
 use rialto_protocol::event::{Created, EndOfLife, Ended, EpochStarted, Event, LifeEnded};
 use rialto_protocol::kernel::Death;
-use rialto_protocol::{Epoch, Life, Outcome};
+use rialto_protocol::{Epoch, EvalNumber, Life, Outcome};
+
+/// The last eval that was handed to a kernel ahead of the records that say so ([`crate::Output::Next`]), and by whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Handed {
+    /// The incarnation that did.
+    pub epoch: Epoch,
+    /// The eval.
+    pub n: EvalNumber,
+}
 
 impl Turn<'_> {
-    pub(crate) fn begin_epoch(&mut self, epoch: Epoch, created: Option<Created>) {
+    pub(crate) fn begin_epoch(&mut self, epoch: Epoch, created: Option<Created>, handed: Option<Handed>) {
         if let Some(created) = created.filter(|_| self.s.state.created.is_none()) {
             self.record(Event::Created(created));
         }
+        // What another incarnation noted says nothing of this journal: it may have been put back since.
+        let handed = handed.filter(|handed| handed.epoch == self.s.state.epoch()).map_or(0, |handed| handed.n);
         self.record(Event::EpochStarted(EpochStarted { epoch }));
-        if let Some(running) = self.s.state.running.clone() {
+        let running = self.s.state.running.clone();
+        if let Some(running) = &running {
             let outcome = if cfg!(mutant = "lost_eval_is_called_ok") { Outcome::Ok } else { Outcome::Lost };
             let why = Some("the session's supervisor ended while it ran; how far it came is not known".to_owned());
-            self.end_running(Ended { n: running.n, outcome, why, ..Ended::default() });
+            let fresh_state = self.s.state.fresh;
+            self.record(Event::Ended(Ended { n: running.n, outcome, why, fresh_state, ..Ended::default() }));
+        }
+        if cfg!(mutant = "group_of_the_lost_takes_what_was_handed")
+            && let Some(running) = &running
+        {
+            self.tell_group(running.n, running.group, running.on_error, Some(Outcome::Lost));
+        }
+        if !cfg!(mutant = "handed_eval_is_called_not_run") {
+            self.lose_handed(handed);
+        }
+        // Only now: one of its group that was handed over has begun, and is not `not_run`.
+        if let Some(running) = running {
+            self.tell_group(running.n, running.group, running.on_error, Some(Outcome::Lost));
         }
         if !cfg!(mutant = "queue_survives_the_supervisor") {
             self.drop_queue("the session's supervisor ended before its turn came");
@@ -25,6 +50,14 @@ impl Turn<'_> {
             let (life, why) = (self.s.state.life, EndOfLife::SupervisorDied);
             self.record(Event::LifeEnded(LifeEnded { life, why, death: Death::default(), by: None, id: None }));
         }
+    }
+
+    /// What was handed over while the end of the one before was still being recorded has no `started`, and may have run.
+    fn lose_handed(&mut self, n: EvalNumber) {
+        let Some(waits) = self.s.state.queue.iter().find(|w| w.n == n).cloned() else { return };
+        let why = "the session's supervisor ended as it was handed to its kernel; whether it ran is not known".to_owned();
+        self.end_waiting(n, Outcome::Lost, why);
+        self.tell_group(n, waits.group, waits.on_error, Some(Outcome::Lost));
     }
 
     pub(crate) fn come_up(&mut self, kernel: Option<Life>) {

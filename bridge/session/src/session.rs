@@ -71,17 +71,18 @@ impl Session {
         turn.advance();
     }
 
-    /// The supervisor's first record of its incarnation.
+    /// The supervisor's first record of its incarnation. `handed`: what the one before noted of its last [`Output::Next`].
     pub fn begin_epoch(
         &mut self,
         at: Stamp,
         epoch: Epoch,
         created: Option<rialto_protocol::event::Created>,
+        handed: Option<crate::Handed>,
         out: &mut Vec<Output>,
     ) {
         // The archive is not asked anything here.
         let mut turn = Turn { s: self, at, archive: &NoPast, out, conn: None };
-        turn.begin_epoch(epoch, created);
+        turn.begin_epoch(epoch, created, handed);
     }
 
     /// Answers the submits that their `accepted` was to answer and cannot, because its client has no credit left or retention

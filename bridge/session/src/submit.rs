@@ -2,11 +2,13 @@
 
 use crate::archive::EvalFacts;
 use crate::audience::Owed;
+use crate::dispatch::exec;
 use crate::input::ConnId;
 use crate::once;
 use crate::session::Turn;
 use crate::state::weight;
 use rialto_protocol::event::{Accepted, Ended, Event};
+use rialto_protocol::kernel::KernelCommand;
 use rialto_protocol::message::{EvalInfo, EvalState, GetEval, Redact, Submit};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message, Outcome, limits};
 
@@ -66,7 +68,7 @@ impl Turn<'_> {
             last = Some(self.end_waiting(n, Outcome::NotRun, format!("its group was stopped by eval #{by}")));
             outcome = Some(Outcome::NotRun);
         } else if started {
-            self.exec(n, code, show, argv, trace);
+            self.out.push(Output::Kernel(KernelCommand::Exec(exec(n, code, show, argv, trace))));
         }
         if last.is_some() {
             state = EvalState::Ended;

@@ -112,7 +112,7 @@ impl Story {
             contract: 1,
             cull_after_ms,
         };
-        story.s.begin_epoch(Stamp::default(), 10, Some(created), &mut out);
+        story.s.begin_epoch(Stamp::default(), 10, Some(created), None, &mut out);
         story.keep(&out);
         story.happens(Input::Up { kernel: Some(1) });
         story.people();
@@ -139,7 +139,7 @@ impl Story {
         self.s = Session::new();
         self.past.0.iter().for_each(|r| self.s.apply(r));
         let mut out = Vec::new();
-        self.s.begin_epoch(self.at(), epoch, None, &mut out);
+        self.s.begin_epoch(self.at(), epoch, None, None, &mut out);
         self.keep(&out);
         out.extend(self.happens(Input::Up { kernel: None }));
         out
@@ -226,7 +226,12 @@ pub(crate) const fn ask(n: u64, ask: u64, secret: bool) -> KernelEvent {
 
 /// The evals that the kernel is told to run.
 pub(crate) fn runs(out: &[Output]) -> Vec<EvalNumber> {
-    out.iter().filter_map(|o| if let Output::Kernel(KernelCommand::Exec(e)) = o { Some(e.n) } else { None }).collect()
+    out.iter()
+        .filter_map(|o| match o {
+            Output::Kernel(KernelCommand::Exec(exec)) | Output::Next { exec, .. } => Some(exec.n),
+            _ => None,
+        })
+        .collect()
 }
 
 pub(crate) fn verdict(out: &[Output]) -> Option<m::Verdict> {
