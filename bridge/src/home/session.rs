@@ -103,6 +103,12 @@ impl SessionHome {
         self.dir.join("kernel.json")
     }
 
+    /// Where its supervisor notes which eval it handed to its kernel ahead of the record that says so.
+    #[must_use]
+    pub(crate) fn handed(&self) -> PathBuf {
+        self.dir.join("handed")
+    }
+
     /// Where its supervisor listens.
     ///
     /// # Errors

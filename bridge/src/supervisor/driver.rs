@@ -7,6 +7,7 @@ use super::clock::{Alarm, Alarms, Clock};
 use super::commit::Keep;
 use super::connection::{Connection, Door};
 use super::deliver::Sending;
+use super::handed::Note;
 use super::spans::Spans;
 use super::tail::Tail;
 use super::tally::Counted;
@@ -16,8 +17,8 @@ use crate::auth::audit::{Line, What};
 use crate::journal::{Head, Journal};
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
-use rialto_protocol::{ClientId, Code, ErrorReply, Life, Message, Seq};
-use rialto_session::{Access, ConnId, Input, Output, Session};
+use rialto_protocol::{ClientId, Code, ErrorReply, EvalNumber, Life, Message, Seq};
+use rialto_session::{Access, ConnId, Handed, Input, Output, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -88,6 +89,8 @@ pub(crate) struct Driver {
     pub(super) batch: Vec<Keep>,
     /// What is to be done once the batch is durable.
     pub(super) deferred: VecDeque<Output>,
+    /// Which eval overtook the batch.
+    pub(super) handed: Note,
     pub(super) stalled: bool,
     /// A batch waits for space on the disk.
     pub(super) blocked: bool,
@@ -172,9 +175,21 @@ impl Driver {
                     self.keep_stored(seq, n, value.key, arrived.pieces, len);
                 }
                 Output::Redact { n, .. } => self.keep_redaction(n),
+                Output::Next { exec, accepted } if self.may_overtake(accepted, exec.n) => self.command(KernelCommand::Exec(exec)),
                 other => self.deferred.push_back(other),
             }
         }
+    }
+
+    /// Whether the next eval may be handed over before the records of this turn are durable: where its own `accepted` is, no
+    /// other command is under way to the kernel, and which it is has been noted. The kernel then runs it while we commit.
+    fn may_overtake(&mut self, accepted: Seq, n: EvalNumber) -> bool {
+        let commands = |o: &Output| matches!(o, Output::Kernel(_) | Output::StartKernel(_) | Output::Next { .. });
+        accepted <= self.journal.committed()
+            && !self.stalled
+            && !self.journal.has_failed()
+            && !self.deferred.iter().any(commands)
+            && self.handed.write(Handed { epoch: self.session.epoch(), n })
     }
 
     /// A denial is for the record, too.
@@ -194,6 +209,7 @@ impl Driver {
         while let Some(output) = self.deferred.pop_front() {
             match output {
                 Output::Kernel(command) => self.command(command),
+                Output::Next { exec, .. } => self.command(KernelCommand::Exec(exec)),
                 Output::StartKernel(life) => self.start_kernel(life),
                 Output::Reply(conn, message) => {
                     self.note_denial(conn, &message);

@@ -9,6 +9,7 @@ mod connection;
 mod deliver;
 mod driver;
 mod gather;
+mod handed;
 mod outbox;
 pub mod process;
 mod spans;

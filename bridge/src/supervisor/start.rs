@@ -4,6 +4,7 @@
 use super::clock::{Alarms, Clock};
 use super::connection::Door;
 use super::driver::{Driver, Launched};
+use super::handed::Note;
 use super::surroundings;
 use super::tail::Tail;
 use super::{Ending, Fatal};
@@ -97,6 +98,7 @@ async fn lead(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         inputs: VecDeque::new(),
         batch: Vec::new(),
         deferred: VecDeque::new(),
+        handed: Note::at(&place.handed()),
         stalled: false,
         blocked: false,
         stall_room: 0,
@@ -148,7 +150,7 @@ impl Driver {
         if !self.session.ended() {
             let epoch = self.clock.epoch_after(self.session.epoch());
             let mut out = Vec::new();
-            self.session.begin_epoch(self.clock.now(), epoch, Some(created(spec)), &mut out);
+            self.session.begin_epoch(self.clock.now(), epoch, Some(created(spec)), self.handed.found(), &mut out);
             self.take(out);
         }
         // A predecessor may have died between recording a share and noting it down.
