@@ -35,6 +35,13 @@ impl Note {
         Some(Handed { epoch: Epoch::from_le_bytes(*epoch), n: EvalNumber::from_le_bytes(n.try_into().ok()?) })
     }
 
+    /// Every record is kept: nothing can be learnt from the note any more.
+    pub(super) fn forget(&mut self) {
+        self.file = None;
+        // Where it was never made there is none, and one that stays is only believed of its own incarnation.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
     /// Notes it down. False: it could not be, so the records must come first.
     pub(super) fn write(&mut self, handed: Handed) -> bool {
         if self.failed {
@@ -71,6 +78,8 @@ mod tests {
         assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, n: 8 }));
         std::fs::write(&path, b"short").unwrap();
         assert_eq!(Note::at(&path).found(), None);
+        note.forget();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -121,6 +121,10 @@ async fn lead(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
     ready(&socket);
     let outcome = driver.run().await;
     driver.note_head();
+    // Records that still wait for space on the disk go with us, and the next one has only the note.
+    if outcome.is_ok() && !driver.blocked {
+        driver.handed.forget();
+    }
     // Its kernel, its journal and its socket go with it.
     drop(driver);
     let _ = home::leftover::forget(&place);
