@@ -3,6 +3,8 @@
 
 use crate::floor::Floor;
 use crate::place::{Place, RIALTO};
+use crate::processes::{children, words};
+use crate::relay::{PYTHON, SOCKET};
 use crate::wait::look;
 use rialto_transports::Dialer;
 use rialto_transports::exec::ExecDialer;
@@ -150,8 +152,68 @@ impl Links {
     pub(crate) fn floor(&self, place: &Place) -> Floor {
         let file = place.path("floor.py");
         std::fs::write(&file, Floor::CODE).unwrap();
+        self.behind(format!("exec {} {}", place.python, file.display()))
+    }
+
+    /// The same child behind a relay, and that behind OpenSSH at both ends.
+    pub(crate) fn relayed(&self, place: &Place) -> Floor {
+        let own = std::env::current_exe().unwrap();
+        self.behind(format!("exec env {SOCKET}=- {PYTHON}={} {}", place.python, own.display()))
+    }
+
+    /// What carries a link besides the client and the session.
+    pub(crate) fn between(&self, link: Link) -> Vec<i32> {
+        let own = |n: usize| i32::try_from(self.children[n].id()).unwrap();
+        match link {
+            Link::Ws | Link::Ssh => vec![own(0)],
+            Link::Wss => vec![own(1)],
+            Link::Subsystem => {
+                let stock = children(std::process::id() as i32)
+                    .into_iter()
+                    .find(|pid| words(*pid).ends_with(&["-s".to_owned(), "rialto".to_owned(), String::new()]));
+                vec![own(0), stock.expect("the stock client runs")]
+            }
+            Link::Sshd => self.behind_sshd(|words| words.iter().any(|word| word == "stdio")),
+        }
+    }
+
+    /// The floor's processes, and those of the one behind a relay.
+    pub(crate) fn raw(&self, floor: &Floor, relayed: bool) -> Vec<i32> {
+        let marked = |words: &[String]| words.iter().any(|word| word.ends_with("/floor.py"));
+        let own = std::env::current_exe().unwrap().display().to_string();
+        let relay = |words: &[String]| words.first() == Some(&own);
+        let mut pids = vec![floor.pid()];
+        if relayed {
+            let found = self.behind_sshd(relay);
+            pids.extend(children(found[0]));
+            pids.extend(found);
+        } else {
+            pids.extend(self.behind_sshd(marked));
+        }
+        pids
+    }
+
+    /// A program that OpenSSH's server runs, and what of that server carries it.
+    fn behind_sshd(&self, is: impl Fn(&[String]) -> bool) -> Vec<i32> {
+        let sshd = i32::try_from(self.children.last().unwrap().id()).unwrap();
+        let mut found = Vec::new();
+        let mut here: Vec<Vec<i32>> = children(sshd).into_iter().map(|pid| vec![pid]).collect();
+        while let Some(path) = here.pop() {
+            let last = *path.last().unwrap();
+            if is(&words(last)) {
+                found = path;
+                break;
+            }
+            here.extend(children(last).into_iter().map(|pid| [path.as_slice(), &[pid]].concat()));
+        }
+        found.reverse();
+        assert!(!found.is_empty(), "what sshd runs is not there");
+        found
+    }
+
+    fn behind(&self, line: String) -> Floor {
         let mut words = self.stock(self.sshd);
-        words.push(format!("exec {} {}", place.python, file.display()));
+        words.push(line);
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
         Floor::behind(command)

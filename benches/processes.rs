@@ -51,6 +51,12 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
     text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
+/// The words it was started with.
+pub(crate) fn words(pid: i32) -> Vec<String> {
+    let all = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    all.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
 /// What some processes spend.
 #[derive(Debug, Default)]
 pub(crate) struct Spent {
@@ -65,11 +71,18 @@ pub(crate) struct Spent {
 pub(crate) struct SoFar(u64, u64);
 
 impl SoFar {
+    /// All their threads together.
     pub(crate) fn by(pids: &[i32]) -> Self {
-        let first =
-            |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok();
-        let sleeps = pids.iter().filter_map(|pid| field(*pid, "status", "voluntary_ctxt_switches")).sum();
-        Self(pids.iter().filter_map(first).sum(), sleeps)
+        let mut spent = Self(0, 0);
+        for pid in pids {
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+            for thread in threads.filter_map(|found| found.ok()?.file_name().to_str()?.parse::<i32>().ok()) {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).unwrap_or_default();
+                spent.0 += stat.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
+                spent.1 += field(*pid, &format!("task/{thread}/status"), "voluntary_ctxt_switches").unwrap_or_default();
+            }
+        }
+        spent
     }
 }
 

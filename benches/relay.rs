@@ -7,12 +7,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-/// In the environment of this program where it is to be the relay: its socket. The interpreter is in the other one.
+/// In the environment of this program where it is to be the relay: its socket, or `-` for its own stdin and stdout. The
+/// interpreter is in the other one.
 pub(crate) const SOCKET: &str = "RIALTO_BENCH_RELAY";
 pub(crate) const PYTHON: &str = "RIALTO_BENCH_PYTHON";
 
@@ -23,12 +24,22 @@ const LOG: u64 = 8 * 1024 * 1024;
 
 /// Serves one client, until it goes.
 pub(crate) fn run(socket: OsString) {
+    if socket == "-" {
+        let log = std::env::temp_dir().join(format!("bench-relay-{}.log", std::process::id()));
+        let file = |fd: BorrowedFd<'_>| File::from(fd.try_clone_to_owned().unwrap());
+        carry(file(std::io::stdin().as_fd()), file(std::io::stdout().as_fd()), &log);
+        return std::fs::remove_file(log).unwrap();
+    }
     let socket = Path::new(&socket);
     let listener = UnixListener::bind(socket).unwrap();
-    let (mut client, _) = listener.accept().unwrap();
+    let (client, _) = listener.accept().unwrap();
+    carry(client.try_clone().unwrap(), client, &socket.with_extension("log"));
+}
+
+fn carry(mut client: impl Read + AsFd, mut answers: impl Write, log: &Path) {
     let mut child = child(&std::env::var(PYTHON).unwrap());
     let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let file = OpenOptions::new().create(true).truncate(true).write(true).open(socket.with_extension("log")).unwrap();
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(log).unwrap();
     let mut log = Log { file, at: 0, page: vec![7; PAGE] };
     let mut bytes = vec![0; 64 * 1024];
     loop {
@@ -49,7 +60,7 @@ pub(crate) fn run(socket: OsString) {
                 break;
             }
             log.keep(n);
-            client.write_all(&bytes[..n]).unwrap();
+            answers.write_all(&bytes[..n]).unwrap();
         }
     }
     let _ = child.kill();

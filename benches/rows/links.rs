@@ -8,7 +8,8 @@ use super::Amount;
 use crate::figures::{median, percentile, us};
 use crate::floor::{Floor, Run};
 use crate::links::{Link, Links};
-use crate::place::{Place, run, value};
+use crate::place::{Place, Way, run, value};
+use crate::processes::{SoFar, Spent};
 use crate::table::Row;
 use rialto_client::{Session, Start};
 use std::io::Read;
@@ -20,6 +21,9 @@ const STEP: std::ops::Range<f64> = 38_000.0..48_000.0;
 struct Side {
     link: Link,
     session: Session,
+    /// All that take part, the client too.
+    pids: Vec<i32>,
+    spent: Spent,
     all: Vec<f64>,
     ratios: Vec<f64>,
 }
@@ -28,8 +32,12 @@ pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) ->
     let links = Links::new(place);
     let mut sides = Vec::new();
     for (n, link) in Link::ALL.into_iter().enumerate() {
-        let session = place.session_by(&format!("far-{n}"), links.dialer(link), Start::Tail(0)).await;
-        sides.push(Side { link, session, all: Vec::new(), ratios: Vec::new() });
+        let mut session = place.session_by(&format!("far-{n}"), links.dialer(link), Start::Tail(0)).await;
+        timed(&mut session, 1).await;
+        let mut pids = place.parts(&mut session, Way::Direct).await;
+        pids.push(own());
+        pids.extend(links.between(link));
+        sides.push(Side { link, session, pids, spent: Spent::default(), all: Vec::new(), ratios: Vec::new() });
     }
     let mut rows = evals(place, &links, &mut sides, rounds, amount).await;
     rows.extend(floods(place, &links, &mut sides, amount).await);
@@ -41,15 +49,33 @@ pub(crate) async fn measure(place: &mut Place, rounds: usize, amount: Amount) ->
 
 async fn evals(place: &Place, links: &Links, sides: &mut [Side], rounds: usize, amount: Amount) -> Vec<Row> {
     let block = amount.of(100, 100, 5);
-    let (mut near, mut far) = (Floor::start(&place.python), links.floor(place));
-    let (mut nears, mut fars) = (Vec::new(), Vec::new());
+    let (mut near, mut far, mut least) = (Floor::start(&place.python), links.floor(place), links.relayed(place));
+    let pids = [
+        vec![own(), near.pid()],
+        [vec![own()], links.raw(&far, false)].concat(),
+        [vec![own()], links.raw(&least, true)].concat(),
+    ];
+    let mut raw = [Spent::default(), Spent::default(), Spent::default()];
+    let (mut nears, mut fars, mut leasts, mut least_ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // The first round warms up.
     for round in 0..=rounds {
-        let (mut a, mut b) = (asked(&mut near, block), asked(&mut far, block));
+        let mut blocks = [&mut near, &mut far, &mut least].into_iter().zip(&pids).zip(&mut raw).map(|((floor, pids), spent)| {
+            let before = SoFar::by(pids);
+            let all = asked(floor, block);
+            spent.add(before, SoFar::by(pids), block);
+            all
+        });
+        let (Some(mut a), Some(mut b), Some(mut c)) = (blocks.next(), blocks.next(), blocks.next()) else { unreachable!() };
         let (near50, far50) = (percentile(&mut a, 50), percentile(&mut b, 50));
+        if round > 0 {
+            least_ratios.push(percentile(&mut c, 50) / far50);
+            leasts.extend(c);
+        }
         for side in &mut *sides {
+            let before = SoFar::by(&side.pids);
             let mut own = timed(&mut side.session, block).await;
             if round > 0 {
+                side.spent.add(before, SoFar::by(&side.pids), block);
                 side.all.extend_from_slice(&own);
                 side.ratios.push(percentile(&mut own, 50) / if side.link.is_ssh() { far50 } else { near50 });
             }
@@ -72,10 +98,14 @@ async fn evals(place: &Place, links: &Links, sides: &mut [Side], rounds: usize, 
         };
         let row = Row::new(key, format!("one `1+1`, {}: p50 / p99", side.link.text()), median(&mut side.ratios), "x");
         let row = if let Some(most) = most { row.at_most(most) } else { row };
-        let note = format!("{} of {} took 38 to 48 ms", steps(&side.all), side.all.len());
-        let floor = if side.link.is_ssh() { &mut fars } else { &mut nears };
+        let (floor, raw) = if side.link.is_ssh() { (&mut fars, &mut raw[1]) } else { (&mut nears, &mut raw[0]) };
+        let note = format!("computed {}, floor {}", side.spent.text(), raw.text());
         rows.push(row.own(both(&mut side.all)).floor(both(floor)).note(note));
     }
+    let name = "one `1+1`, the least bridge there could be, behind OpenSSH".to_owned();
+    let row = Row::new("one_relay_ssh", name, median(&mut least_ratios), "x");
+    let note = format!("for comparison; computed {}", raw[2].text());
+    rows.push(row.own(both(&mut leasts)).floor(both(&mut fars)).note(note));
     let all: usize = sides.iter().map(|side| side.all.len()).sum();
     let stepped: usize = sides.iter().map(|side| steps(&side.all)).sum();
     // Whoever else is at work here may hold one up for just so long.
@@ -157,6 +187,10 @@ fn cat(links: &Links, file: &std::path::Path, expected: &[u8]) -> f64 {
     child.wait().unwrap();
     assert_eq!(at, expected.len(), "bytes are missing");
     took
+}
+
+fn own() -> i32 {
+    i32::try_from(std::process::id()).unwrap()
 }
 
 /// Microseconds of each of so many.

@@ -41,12 +41,17 @@ pub(crate) async fn observed(place: &Place, session: &str, label: &str, start: S
 
 /// Waits for the first link. Later ones come by themselves and are waited for without end; one that never was is an error.
 pub(crate) async fn first(session: &mut Session) -> Result<Connected, Failure> {
-    let began = Instant::now();
-    let mut told = false;
+    let mut began = Instant::now();
+    let (mut told, mut opened) = (false, false);
     loop {
         match session.next().await {
             Incoming::Connected(connected) => return Ok(*connected),
             Incoming::Closed(why) => return Err(why.into()),
+            // Something was opened there, and nothing came of it: a place has more ways than one, and the next is gone now.
+            Incoming::Reconnecting { why, .. } if !opened && why.known() == Some(Code::Disconnected) => {
+                opened = true;
+                began = Instant::now();
+            }
             Incoming::Reconnecting { why, .. } if began.elapsed() > PATIENCE => return Err(why.into()),
             // A supervisor that was just leaving is met now and then; the first new attempt finds it back.
             Incoming::Reconnecting { attempt, why, .. } if attempt > 1 && !told => {

@@ -13,21 +13,19 @@ use crate::place::Place;
 use crate::stdin::{Got, Stdin};
 use crate::{project, start, target};
 use line::{Lines, Request};
+use rialto_client::json::{CHANNEL, costs_credit};
 use rialto_client::protocol::assemble::Assembler;
-use rialto_client::protocol::frame::{Decoder, Header};
+use rialto_client::protocol::frame::Decoder;
 use rialto_client::protocol::limits::{DEFAULT_CREDIT, DEFAULT_MAX_FRAME, MAX_EVENT};
-use rialto_client::protocol::message::{Credit, Greet, Hello, Open, Plain};
-use rialto_client::protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
-use rialto_client::protocol::{Bytes, Code, ErrorReply, Message, codec, kind};
-use rialto_client::{Connect, Link, Stream};
+use rialto_client::protocol::message::{Credit, Plain};
+use rialto_client::protocol::{Code, ErrorReply, Message, codec};
+use rialto_client::{Connect, Link, Stream, json};
 use std::future::pending;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 use track::Track;
 
-/// The session's channel.
-const CHANNEL: u16 = 1;
 /// Requests that wait to be sent; beyond it stdin is not read. Bytes.
 const MAX_UNSENT: usize = 256 * 1024;
 /// Between two looks at an eval whose end this connection cannot see, once stdin has ended.
@@ -96,27 +94,8 @@ enum Turn {
 impl Rpc {
     fn new(place: Place, link: Link) -> Result<Self, Failure> {
         let (read, write) = tokio::io::split(link.stream);
-        let mut unsent = Vec::new();
-        let hello = Hello {
-            magic: "rialto".to_owned(),
-            min: MIN_CONTRACT,
-            max: MAX_CONTRACT,
-            max_frame: DEFAULT_MAX_FRAME,
-            app: concat!("rialto rpc ", env!("CARGO_PKG_VERSION")).to_owned(),
-            cookie: link.cookie.map(Bytes),
-            ..Hello::default()
-        };
-        let open = Open { re: 0, channel: CHANNEL, ..link.open };
-        let greet = Greet {
-            min: MIN_CONTRACT,
-            max: MAX_CONTRACT,
-            features: Vec::new(),
-            client: rialto_client::client_id()?,
-            label: "rpc".to_owned(),
-        };
-        codec::encode(&mut unsent, 0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
-        codec::encode(&mut unsent, 0, &Message::Open(open), DEFAULT_MAX_FRAME);
-        codec::encode(&mut unsent, CHANNEL, &Message::Greet(greet), DEFAULT_MAX_FRAME);
+        let app = concat!("rialto rpc ", env!("CARGO_PKG_VERSION"));
+        let unsent = json::opening(app, "rpc", link.open, link.cookie)?;
         Ok(Self {
             place,
             read,
@@ -297,8 +276,4 @@ impl Rpc {
         self.unprinted.clear();
         self.stdout.flush().await
     }
-}
-
-const fn costs_credit(header: Header) -> bool {
-    kind::is_event(header.kind) || matches!(header.kind, 0x2a | 0x2b)
 }

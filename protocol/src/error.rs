@@ -55,6 +55,8 @@ codes! {
     8 Forbidden "forbidden" false;
     /// A ceiling of this side is reached; it names itself.
     9 TooBusy "too_busy" true;
+    /// The rest of a request did not come in time.
+    10 TooSlow "too_slow" true;
     /// No session of that name or id.
     20 UnknownSession "unknown_session" false;
     /// The session this was meant for was deleted; one of the same name may exist.

@@ -7,17 +7,18 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 /// Carries bytes from a port that it prints to another. What was upgraded to a WebSocket it breaks: `eats` all that comes after,
-/// and says nothing; or `cuts` it after so many bytes.
+/// and says nothing; or only what goes `up`; or `cuts` it after so many bytes.
 const BREAKS: &str = r#"
 import socket, sys, threading
 target, how = int(sys.argv[1]), sys.argv[2]
-def pump(a, b, state):
+def pump(a, b, state, up):
     try:
         while data := a.recv(65536):
             if state["upgraded"]:
-                if how == "eats": continue
-                state["left"] -= len(data)
-                if state["left"] < 0: break
+                if how == "eats" or how == "up" and up: continue
+                if how == "cuts":
+                    state["left"] -= len(data)
+                    if state["left"] < 0: break
             if data.startswith(b"HTTP/1.1 101"):
                 state["upgraded"] = True
                 head, end, rest = data.partition(b"\r\n\r\n")
@@ -33,8 +34,8 @@ while True:
     a, _ = server.accept()
     b = socket.create_connection(("127.0.0.1", target))
     state = {"upgraded": False, "left": int(sys.argv[3])}
-    threading.Thread(target=pump, args=(a, b, state), daemon=True).start()
-    threading.Thread(target=pump, args=(b, a, state), daemon=True).start()
+    threading.Thread(target=pump, args=(a, b, state, True), daemon=True).start()
+    threading.Thread(target=pump, args=(b, a, state, False), daemon=True).start()
 "#;
 
 /// Runs something large through a link that breaks like this, and gives what was said about it.
@@ -65,6 +66,13 @@ fn falls_back(how: &str, after: u32) -> String {
 fn a_websocket_that_carries_nothing_is_left_for_plain_requests() {
     // Five seconds of real time: so long a bridge's first message may take.
     let said = falls_back("eats", 0);
+    assert!(said.contains("nothing came through it") && said.contains("going by http://"), "{said}");
+}
+
+#[test]
+fn a_websocket_that_carries_nothing_upwards_is_left_for_plain_requests() {
+    // It greets, and hears nothing: five seconds of real time.
+    let said = falls_back("up", 0);
     assert!(said.contains("nothing came through it") && said.contains("going by http://"), "{said}");
 }
 

@@ -1,7 +1,12 @@
 //! `rialto serve` and `rialto stdio`: they route, and keep nothing.
 
-use crate::common::{Running, World};
+use crate::common::{Running, World, until};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 
 pub(crate) struct Served {
     pub(crate) daemon: Running,
@@ -77,6 +82,72 @@ fn stdio_is_a_daemon_for_one_connection() {
     let mut command = world.rialto(&["exec", "-s", "work", "-c", "x"]);
     command.env("RIALTO_AT", at);
     Running::start(command).end().says(0, "41\n", "");
+}
+
+/// Starts `rialto stdio`, says to it what is no Rialto, and gives what it answered; `waiting` is called before, with its number.
+fn strange(
+    world: &World,
+    input: Stdio,
+    output: Stdio,
+    mut to: impl Write,
+    mut from: impl Read,
+    waiting: impl FnOnce(u32),
+) -> String {
+    let mut command = world.rialto(&["stdio"]);
+    let mut child = command.stdin(input).stdout(output).spawn().unwrap();
+    drop(command);
+    waiting(child.id());
+    to.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut said = Vec::new();
+    from.read_to_end(&mut said).unwrap();
+    assert!(child.wait().unwrap().success());
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Whether whoever shares this would be told "not now" instead of waiting.
+fn would_not_wait(fd: &OwnedFd) -> bool {
+    OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK)
+}
+
+#[test]
+fn stdio_leaves_what_it_was_given_as_it_is_and_needs_no_threads_for_it() {
+    let world = World::new();
+    // It has no more than its first thread, and sleeps.
+    let waits = |pid: u32| {
+        until("it to wait", || {
+            let calls = std::fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
+            (calls.contains("poll") || calls == "0").then_some(())
+        });
+    };
+    let threads = |pid: u32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(1, Iterator::count);
+    // Pipes, of which we keep their ends, too.
+    let ((input, to), (from, output)) = (io::pipe().unwrap(), io::pipe().unwrap());
+    let shared: [OwnedFd; 2] = [input.try_clone().unwrap().into(), output.try_clone().unwrap().into()];
+    let said = strange(&world, input.into(), output.into(), to, from, |pid| {
+        waits(pid);
+        assert!(!shared.iter().any(would_not_wait));
+        assert_eq!(threads(pid), 1);
+        drop(shared);
+    });
+    assert!(said.contains("no Rialto hello"), "{said}");
+    // One socket, as inetd and OpenSSH on some systems give it.
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (input, output) = (OwnedFd::from(theirs.try_clone().unwrap()), OwnedFd::from(theirs.try_clone().unwrap()));
+    let shared = OwnedFd::from(theirs);
+    let said = strange(&world, input.into(), output.into(), ours.try_clone().unwrap(), ours, |pid| {
+        waits(pid);
+        assert!(!would_not_wait(&shared));
+        assert_eq!(threads(pid), 1);
+        drop(shared);
+    });
+    assert!(said.contains("no Rialto hello"), "{said}");
+    // A file is neither, and is read all the same.
+    let (path, out) = (world.file("input", "GET / HTTP/1.1\r\n\r\n"), world.file("output", ""));
+    let file = std::fs::File::open(path).unwrap();
+    let output = std::fs::File::options().write(true).open(&out).unwrap();
+    strange(&world, file.into(), output.into(), io::sink(), io::empty(), |_| ());
+    let said = std::fs::read(out).unwrap();
+    assert!(String::from_utf8_lossy(&said).contains("no Rialto hello"), "{said:?}");
 }
 
 #[test]

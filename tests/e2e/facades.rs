@@ -39,6 +39,11 @@ fn json_that_is_none_is_told_so_and_hurts_nobody() {
 }
 
 #[test]
+fn what_is_being_sent_at_once_is_bounded() {
+    asks(&["json_room"]);
+}
+
+#[test]
 fn events_of_http_are_resumed_wherever_they_were_cut() {
     asks(&["http_order_and_resume"]);
 }

@@ -1,12 +1,13 @@
 //! Several ways to one bridge, in order: the first that leads there is gone, and one that keeps breaking is left for the next.
 
+use crate::through::writes_through;
 use crate::{Again, Boxed, DialError, Dialer, Stream};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// A connection that lived this long was none that the network breaks.
@@ -17,7 +18,7 @@ const SHORT: u32 = 2;
 const PREFERRED: Duration = Duration::from_secs(300);
 
 /// Something that was opened and asked, and through which nothing comes for so long, is broken: a bridge greets at once.
-const MUTE: Duration = Duration::from_secs(10);
+const MUTE: Duration = Duration::from_secs(5);
 
 /// Is told, in a sentence, when another way is taken than the first.
 pub type Told = Arc<dyn Fn(&str) + Send + Sync>;
@@ -170,21 +171,15 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+impl Watched {
+    /// From when it is asked on it has so long to say anything.
+    fn asked(&mut self, cx: &Context<'_>) {
         if !self.read && self.mute.is_none() {
             self.mute = Some(Box::pin(sleep(MUTE)));
             // Whoever reads has asked before this was set.
             cx.waker().wake_by_ref();
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+writes_through!({} Watched, stream, asked);

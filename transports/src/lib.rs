@@ -15,6 +15,7 @@ pub mod quiet;
 pub mod ssh;
 pub mod stdio;
 pub mod tcp;
+mod through;
 pub mod unix;
 pub mod websocket;
 

@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -25,36 +25,95 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct QuietStream {
     socket: AsyncFd<UnixStream>,
-    /// The same, watched for room to write.
-    full: Option<AsyncFd<UnixStream>>,
-    /// Rings where it is full and could not be watched.
-    look_again: Option<Pin<Box<Sleep>>>,
-    /// Writes that went through since it was full.
-    calm: u32,
+    room: Room,
     uid: u32,
 }
 
-fn watch<T: AsRawFd>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+/// Watches for one thing, for as long as the answer lives.
+pub(crate) fn watch<T: AsRawFd>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     // Deprecated because a safe `AsRawFd` may give a descriptor that it does not own. Its successor is `unsafe`, which this
-    // workspace forbids; a socket of the standard library owns its own until it is dropped.
+    // workspace forbids; what the standard library has owns its own until it is dropped.
     #[allow(deprecated)]
     AsyncFd::with_interest(owner, interest)
 }
 
-impl QuietStream {
-    /// Takes over a stream of the runtime's.
-    ///
-    /// # Errors
-    /// What the system says. Needs a runtime.
-    pub fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
-        let uid = stream.peer_cred()?.uid();
-        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, full: None, look_again: None, calm: 0, uid })
+/// Reads from what is watched for that, by a call that never waits.
+pub(crate) fn poll_read<T: AsRawFd>(
+    from: &AsyncFd<T>,
+    cx: &mut Context<'_>,
+    into: &mut ReadBuf<'_>,
+    mut read: impl FnMut(&T, &mut [u8]) -> io::Result<usize>,
+) -> Poll<io::Result<()>> {
+    loop {
+        let mut guard = ready!(from.poll_read_ready(cx))?;
+        let room = into.initialize_unfilled();
+        let wanted = room.len();
+        match read(guard.get_inner(), room) {
+            Ok(n) => {
+                // A short read has emptied it: what comes next is told anew, and the read that would find nothing is saved. (An
+                // end is told for ever.)
+                if n > 0 && n < wanted {
+                    guard.clear_ready();
+                }
+                into.advance(n);
+                return Poll::Ready(Ok(()));
+            }
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Poll::Ready(Err(why)),
+        }
     }
+}
 
-    /// The user at the other end, as the system says.
-    #[must_use]
-    pub const fn uid(&self) -> u32 {
-        self.uid
+/// Watches something for room to write, and only while it is full.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    full: Option<AsyncFd<OwnedFd>>,
+    /// Rings where it is full and could not be watched.
+    look_again: Option<Pin<Box<Sleep>>>,
+    /// Writes that went through since it was full.
+    calm: u32,
+}
+
+impl Room {
+    /// Writes by a call that never waits to `to`.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &impl AsFd,
+        mut write: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match write() {
+                Ok(n) => {
+                    self.wrote();
+                    return Poll::Ready(Ok(n));
+                }
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+                Err(why) => return Poll::Ready(Err(why)),
+            }
+            self.calm = 0;
+            let full = match self.full.take() {
+                Some(full) => full,
+                None => match to.as_fd().try_clone_to_owned().and_then(|fd| watch(fd, Interest::WRITABLE)) {
+                    Ok(full) => full,
+                    // The connection is whole, and nobody would tell the other end that it were not: it goes on by the clock.
+                    Err(_) => {
+                        ready!(self.look_again.get_or_insert_with(|| Box::pin(sleep(LOOK_AGAIN))).as_mut().poll(cx));
+                        self.look_again = None;
+                        continue;
+                    }
+                },
+            };
+            let full = self.full.insert(full);
+            // What was known is out of date: it said that there is room, or nothing yet.
+            match full.poll_write_ready(cx) {
+                Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
+                Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     }
 
     fn wrote(&mut self) {
@@ -67,65 +126,34 @@ impl QuietStream {
     }
 }
 
+impl QuietStream {
+    /// Takes over a stream of the runtime's.
+    ///
+    /// # Errors
+    /// What the system says. Needs a runtime.
+    pub fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        let uid = stream.peer_cred()?.uid();
+        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, room: Room::default(), uid })
+    }
+
+    /// The user at the other end, as the system says.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.uid
+    }
+}
+
 impl AsyncRead for QuietStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        loop {
-            let mut guard = ready!(this.socket.poll_read_ready(cx))?;
-            let room = into.initialize_unfilled();
-            let wanted = room.len();
-            match guard.get_inner().read(room) {
-                Ok(n) => {
-                    // A short read has emptied the socket: what comes next is told anew, and the read that would find nothing
-                    // is saved. (An end is told for ever.)
-                    if n > 0 && n < wanted {
-                        guard.clear_ready();
-                    }
-                    into.advance(n);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Poll::Ready(Err(why)),
-            }
-        }
+        poll_read(&self.socket, cx, into, |mut socket, room| socket.read(room))
     }
 }
 
 impl AsyncWrite for QuietStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        loop {
-            match this.socket.get_ref().write(bytes) {
-                Ok(n) => {
-                    this.wrote();
-                    return Poll::Ready(Ok(n));
-                }
-                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-                Err(why) => return Poll::Ready(Err(why)),
-            }
-            this.calm = 0;
-            let full = match this.full.take() {
-                Some(full) => full,
-                None => match this.socket.get_ref().try_clone().and_then(|socket| watch(socket, Interest::WRITABLE)) {
-                    Ok(full) => full,
-                    // The connection is whole, and nobody would tell the other end that it were not: it goes on by the clock.
-                    Err(_) => {
-                        ready!(this.look_again.get_or_insert_with(|| Box::pin(sleep(LOOK_AGAIN))).as_mut().poll(cx));
-                        this.look_again = None;
-                        continue;
-                    }
-                },
-            };
-            let full = this.full.insert(full);
-            // What was known is out of date: it said that there is room, or nothing yet.
-            match full.poll_write_ready(cx) {
-                Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
-                Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
+        let Self { socket, room, .. } = self.get_mut();
+        let mut socket = socket.get_ref();
+        room.poll_write(cx, socket, || socket.write(bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,7 +161,7 @@ impl AsyncWrite for QuietStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.socket.get_ref().shutdown(Shutdown::Write) {
+        match self.get_mut().socket.get_ref().shutdown(Shutdown::Write) {
             Err(why) if why.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             done => Poll::Ready(done),
         }

@@ -1,8 +1,46 @@
-//! A request in JSON, as scripts and browsers write it: what it leaves out and must be there is made.
+//! For whoever speaks the protocol as JSON: how such a connection begins, and a request as scripts and browsers write it, where
+//! what it leaves out and must be there is made.
 
 use crate::ids;
-use rialto_protocol::{Code, ErrorReply, Message, codec};
+use rialto_protocol::frame::Header;
+use rialto_protocol::limits::DEFAULT_MAX_FRAME;
+use rialto_protocol::message::{Greet, Hello, Open};
+use rialto_protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
+use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec, kind};
 use serde_json::{Map, Value};
+
+/// The one session's channel.
+pub const CHANNEL: u16 = 1;
+
+/// The first bytes of such a connection: hello, open and greet.
+///
+/// # Errors
+/// Where the system has no dice.
+pub fn opening(app: &str, label: &str, open: Open, cookie: Option<Vec<u8>>) -> Result<Vec<u8>, ErrorReply> {
+    let hello = Hello {
+        magic: "rialto".to_owned(),
+        min: MIN_CONTRACT,
+        max: MAX_CONTRACT,
+        max_frame: DEFAULT_MAX_FRAME,
+        app: app.to_owned(),
+        cookie: cookie.map(Bytes),
+        ..Hello::default()
+    };
+    let open = Open { re: 0, channel: CHANNEL, ..open };
+    let greet =
+        Greet { min: MIN_CONTRACT, max: MAX_CONTRACT, features: Vec::new(), client: ids::client_id()?, label: label.to_owned() };
+    let mut bytes = Vec::new();
+    codec::encode(&mut bytes, 0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
+    codec::encode(&mut bytes, 0, &Message::Open(open), DEFAULT_MAX_FRAME);
+    codec::encode(&mut bytes, CHANNEL, &Message::Greet(greet), DEFAULT_MAX_FRAME);
+    Ok(bytes)
+}
+
+/// Whether a frame of the session's has to be paid for with credit.
+#[must_use]
+pub const fn costs_credit(header: Header) -> bool {
+    kind::is_event(header.kind) || matches!(header.kind, 0x2a | 0x2b)
+}
 
 /// Reads a request. `number` makes the numbers that requests are answered by.
 ///

@@ -1,6 +1,6 @@
 """What must hold of the facades of JSON and of HTTP: order, once, resuming, interrupts, input, what is too large, garbage.
 With nothing but Python's own library, as somebody without ours would come. Arguments: where (ws://127.0.0.1:PORT), what."""
-import base64, http.client, json, os, random, socket, struct, sys
+import base64, http.client, json, os, random, select, socket, struct, sys
 from urllib.parse import urlsplit
 
 url, token = urlsplit(sys.argv[1]), os.environ["RIALTO_TOKEN"]
@@ -169,6 +169,32 @@ def json_oversize():
     # That is long, and not too long.
     ws.until(type="eval_info", re=3)
     works(bystander)
+
+
+def json_room():
+    bystander = works()
+    text = b'{"type":"nonsense"}' + b" " * ((8 << 20) - 4096)
+    many = [Json() for _ in range(4)]
+    # Four that are nearly whole are more than there is room for: one of them is told so, and nobody else pays.
+    for ws in many:
+        ws.until(type="greeted")
+        ws.socket.sendall(struct.pack("!BBQ", 0x81, 0xFF, len(text)) + b"\0\0\0\0" + text[:-1])
+    refused = None
+    while not refused:
+        for ready in select.select([ws.socket for ws in many], [], [], 60)[0]:
+            ws = next(ws for ws in many if ws.socket is ready)
+            if isinstance(message := ws.next(), tuple):
+                refused, why = ws, message
+    assert why[0] == 1013 and "24 MiB" in why[1], why
+    many.remove(refused)
+    for ws in many:
+        ws.socket.sendall(text[-1:])
+        assert ws.until(type="error")["name"] == "bad_message"
+    works(bystander)
+    # It was given back.
+    late = Json()
+    late.frame(1, text)
+    assert late.until(type="error")["name"] == "bad_message"
 
 
 def json_garbage():

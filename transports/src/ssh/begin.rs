@@ -6,13 +6,14 @@
 //! for, and prints it. One that is too old for that never does; then what comes first has to be a frame.
 
 use crate::Duplex;
+use crate::through::writes_through;
 use rialto_protocol::frame::{HEADER, Header};
 use rialto_protocol::limits::FLOOR_MAX_FRAME;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// `welcome`, `goaway` and `error`: a bridge says nothing else first.
 const BEGINNINGS: [u8; 3] = [0x02, 0x05, 0x06];
@@ -208,19 +209,7 @@ impl<R: Remote> Begun<R> {
     }
 }
 
-impl<R: Remote> AsyncWrite for Begun<R> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
+writes_through!({R: Remote} Begun<R>, inner);
 
 #[cfg(test)]
 mod tests {
@@ -236,17 +225,7 @@ mod tests {
             Pin::new(&mut self.0).poll_read(cx, into)
         }
     }
-    impl AsyncWrite for Fake {
-        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write(cx, bytes)
-        }
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_shutdown(cx)
-        }
-    }
+    writes_through!({} Fake, 0);
     impl Remote for Fake {
         fn last(&self) -> Last {
             self.1.clone()

@@ -1,16 +1,19 @@
 //! One channel as a stream, with what is told beside its bytes.
 
 use super::begin::{Last, Remote};
+use crate::through::writes_through;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
+/// What has come and the library has not asked for yet. Bytes, of each connection; larger packets pass it by.
+const GATHERED: usize = 16 * 1024;
 /// What is kept of stderr.
 const WORDS: usize = 2048;
 /// How long a connection that nobody holds any more may take to say what was still to be said.
@@ -106,17 +109,22 @@ impl Remote for Pipe {
 /// The bytes below SSH, which end when nobody holds the other part any more. The library's own task, which reads them, ends with
 /// them; by itself it would live for as long as a peer that takes nothing likes to keep it.
 pub(super) struct Cut<S> {
-    stream: S,
+    stream: BufReader<S>,
     held: oneshot::Receiver<()>,
     end: Option<Pin<Box<Sleep>>>,
+}
+
+/// The library reads four bytes of each packet, then the rest, then looks for more: three calls of the system, where one will do.
+pub(super) fn gathered<S: AsyncRead>(stream: S) -> BufReader<S> {
+    BufReader::with_capacity(GATHERED, stream)
 }
 
 /// What has to be kept.
 pub(super) type Held = oneshot::Sender<()>;
 
-pub(super) fn cut<S>(stream: S) -> (Cut<S>, Held) {
+pub(super) fn cut<S: AsyncRead>(stream: S) -> (Cut<S>, Held) {
     let (hold, held) = oneshot::channel();
-    (Cut { stream, held, end: None }, hold)
+    (Cut { stream: gathered(stream), held, end: None }, hold)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Cut<S> {
@@ -133,16 +141,4 @@ impl<S: AsyncRead + Unpin> AsyncRead for Cut<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Cut<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+writes_through!({S: AsyncRead + AsyncWrite + Unpin} Cut<S>, stream);

@@ -1,7 +1,7 @@
 //! The handshake, at the bridge's end.
 
 use super::stream::{ByteStream, LastWord, config};
-use super::{MAX_TEXT, SUBPROTOCOL, Socket};
+use super::{MAX_TEXT, SUBPROTOCOL, Socket, Weighed};
 use crate::http::{Body, Routes, text};
 use crate::{Peer, Stream, io_error};
 use bytes::Bytes;
@@ -80,7 +80,7 @@ pub(crate) async fn accepted(on: OnUpgrade, last_word: LastWord) -> io::Result<S
 
 /// The same with messages that mean something.
 pub(crate) async fn accepted_for_routes(on: OnUpgrade) -> io::Result<Socket> {
-    let io = TokioIo::new(on.await.map_err(io_error)?);
+    let io = Weighed::new(TokioIo::new(on.await.map_err(io_error)?));
     let config = config().max_message_size(Some(MAX_TEXT)).max_frame_size(Some(MAX_TEXT)).max_write_buffer_size(usize::MAX);
     Ok(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
 }

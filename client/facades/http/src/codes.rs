@@ -53,6 +53,7 @@ pub(crate) const fn status(error: &ErrorReply) -> StatusCode {
         Some(Code::IdReused | Code::NameTaken | Code::WrongState | Code::Ambiguous | Code::NoKernel) => StatusCode::CONFLICT,
         Some(Code::Oversize | Code::CodeTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         Some(Code::BadMessage | Code::BadName | Code::UnknownMessage) => StatusCode::BAD_REQUEST,
+        Some(Code::TooSlow) => StatusCode::REQUEST_TIMEOUT,
         Some(Code::QueueFull) => StatusCode::TOO_MANY_REQUESTS,
         Some(Code::TooBusy | Code::Unreachable | Code::Disconnected | Code::KernelBusy | Code::DiskFull | Code::OutboxFull) => {
             StatusCode::SERVICE_UNAVAILABLE

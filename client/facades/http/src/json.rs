@@ -9,14 +9,16 @@ use crate::sessions::{APP, observed, open};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::Uri;
+use rialto_client::json::{CHANNEL, costs_credit, opening};
 use rialto_client::protocol::assemble::Assembler;
-use rialto_client::protocol::frame::{Decoder, Header};
+use rialto_client::protocol::frame::Decoder;
 use rialto_client::protocol::limits::{DEFAULT_CREDIT, DEFAULT_MAX_FRAME, MAX_EVENT};
-use rialto_client::protocol::message::{Credit, Greet, Hello, Open};
-use rialto_client::protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
-use rialto_client::protocol::{Code, ErrorReply, Message, codec, kind};
+use rialto_client::protocol::message::Credit;
+use rialto_client::protocol::{Code, ErrorReply, Message, codec};
 use rialto_client::{Connect, Stream, Through};
-use rialto_transports::websocket::{Broken, Farewell, Message as Frame, Socket, frame};
+use rialto_transports::http::Room;
+use rialto_transports::websocket::{Broken, Farewell, MAX_TEXT, Message as Frame, Socket, frame};
+use std::io::ErrorKind;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -24,10 +26,10 @@ use tokio::sync::{Notify, mpsc};
 
 /// What a client offers to speak so.
 pub const SUBPROTOCOL: &str = "rialto.json.v1";
-/// The session's channel.
-const CHANNEL: u16 = 1;
 /// A silent client is asked whether it lives after this, and left after three times that.
 const SILENCE: Duration = Duration::from_secs(30);
+/// For a large message to come, whole.
+const LATE: Duration = Duration::from_secs(60);
 /// For a close frame to be read.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Complaints about what the client sent that wait for it to read. Beyond, it is read no further.
@@ -46,6 +48,7 @@ pub(crate) async fn refuse(socket: Socket, why: ErrorReply) {
 
 /// Speaks with one client until it leaves or the session's channel is closed.
 pub(crate) async fn converse(through: &Through, socket: Socket, uri: &Uri) {
+    let room = socket.get_ref().room();
     let (mut out, mut from) = socket.split();
     let conversation = match Conversation::begin(through, uri).await {
         Ok(conversation) => conversation,
@@ -56,10 +59,14 @@ pub(crate) async fn converse(through: &Through, socket: Socket, uri: &Uri) {
     let (complain, complaints) = mpsc::channel(COMPLAINTS);
     let (last, unsaid) = tokio::select! {
         // The client has left, or broke the rules of WebSockets; or the bridge takes nothing more, and says why by the other.
-        broke = ask(&mut from, &mut write, &owed, &complain, max_frame) => (broke.map(Message::Error), true),
+        broke = ask(&mut from, &room, &mut write, &owed, &complain, max_frame) => (broke.map(Message::Error), true),
         last = tell(&mut out, read, &owed, complaints) => (last, false),
     };
     end(&mut out, last, unsaid).await;
+    // Who is in the middle of sending would lose our last words where the end of the connection met what was not read.
+    if let Ok(mut socket) = out.reunite(from) {
+        socket.get_mut().pass_over(MAX_TEXT, GOODBYE).await;
+    }
 }
 
 struct Conversation {
@@ -75,26 +82,7 @@ impl Conversation {
         let wanted = if query(uri, "observe").is_some() { observed(&session) } else { open(&session, kernel.as_deref())? };
         let link = through.connect(wanted).await?;
         let (read, mut write) = tokio::io::split(link.stream);
-        let hello = Hello {
-            magic: "rialto".to_owned(),
-            min: MIN_CONTRACT,
-            max: MAX_CONTRACT,
-            max_frame: DEFAULT_MAX_FRAME,
-            app: APP.to_owned(),
-            ..Hello::default()
-        };
-        let open = Open { re: 0, channel: CHANNEL, ..link.open };
-        let greet = Greet {
-            min: MIN_CONTRACT,
-            max: MAX_CONTRACT,
-            features: Vec::new(),
-            client: rialto_client::client_id()?,
-            label: "json".to_owned(),
-        };
-        let mut bytes = Vec::new();
-        codec::encode(&mut bytes, 0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
-        codec::encode(&mut bytes, 0, &Message::Open(open), DEFAULT_MAX_FRAME);
-        codec::encode(&mut bytes, CHANNEL, &Message::Greet(greet), DEFAULT_MAX_FRAME);
+        let bytes = opening(APP, "json", link.open, None)?;
         let lost = |why: std::io::Error| ErrorReply::new(0, Code::Disconnected, format!("the bridge is gone: {why}"));
         write.write_all(&bytes).await.map_err(lost)?;
         write.flush().await.map_err(lost)?;
@@ -120,6 +108,7 @@ impl Owed {
 /// From the client to the session, until the client has left; what rule of WebSockets it broke, where that was it.
 async fn ask(
     from: &mut In,
+    room: &Room,
     write: &mut WriteHalf<Stream>,
     owed: &Owed,
     complain: &mpsc::Sender<ErrorReply>,
@@ -130,12 +119,21 @@ async fn ask(
         next = next.checked_add(1).unwrap_or(OURS + 1);
         next
     };
+    let mut look = tokio::time::interval(LATE / 4);
     loop {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut whole) = (Vec::new(), false);
         tokio::select! {
+            // What others wait for is not held by who sends the end of its message never.
+            _ = look.tick() => {
+                if room.longer_than(LATE) {
+                    return Some(ErrorReply::new(0, Code::TooSlow, format!("a message did not come within {LATE:?}; send it again")));
+                }
+                continue;
+            }
             got = tokio::time::timeout(3 * SILENCE, from.next()) => match got {
                 Ok(Some(Ok(Frame::Text(text)))) => match rialto_client::json::request(text.as_bytes(), &mut number) {
                     Ok(message) => {
+                        whole = true;
                         if matches!(message, Message::Credit(_)) {
                             owed.own.store(true, std::sync::atomic::Ordering::Relaxed);
                         }
@@ -143,18 +141,23 @@ async fn ask(
                         codec::encode(&mut bytes, channel, &message, max_frame);
                     }
                     Err(why) => {
+                        whole = true;
                         if complain.send(why).await.is_err() {
                             return None;
                         }
                     }
                 },
                 Ok(Some(Ok(Frame::Binary(_)))) => {
+                    whole = true;
                     let why = ErrorReply::new(0, Code::BadMessage, "messages here are text; bytes belong on rialto.v1");
                     if complain.send(why).await.is_err() {
                         return None;
                     }
                 }
                 Ok(Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_)))) => {}
+                Ok(Some(Err(Broken::Io(why)))) if why.kind() == ErrorKind::QuotaExceeded => {
+                    return Some(ErrorReply::new(0, Code::TooBusy, why.to_string()));
+                }
                 Ok(Some(Err(Broken::Capacity(why)))) => return Some(ErrorReply::new(0, Code::Oversize, why.to_string())),
                 Ok(Some(Err(Broken::Protocol(why)))) => return Some(ErrorReply::new(0, Code::BadFrame, why.to_string())),
                 Ok(Some(Err(Broken::Utf8(why)))) => {
@@ -176,7 +179,11 @@ async fn ask(
             write.write_all(&bytes).await?;
             write.flush().await
         };
-        if sent.await.is_err() {
+        let sent = sent.await;
+        if whole {
+            room.empty();
+        }
+        if sent.is_err() {
             // The other half reads why.
             return std::future::pending().await;
         }
@@ -269,8 +276,4 @@ async fn end(out: &mut Out, last: Option<Message>, unsaid: bool) {
         }
     };
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
-}
-
-const fn costs_credit(header: Header) -> bool {
-    kind::is_event(header.kind) || matches!(header.kind, 0x2a | 0x2b)
 }

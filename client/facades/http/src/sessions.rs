@@ -7,17 +7,14 @@ use hyper::{Method, Request, StatusCode};
 use rialto_client::protocol::message::{Create, EvalState, GetEval, Open, Plain};
 use rialto_client::protocol::{Code, ErrorReply, Message, Scope};
 use rialto_client::{Connect, Options, Policy, Session, Start, Through};
+use rialto_transports::http::Room;
 use serde_json::{Map, Value};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// A request's body. Code of so many megabytes, however it is escaped, is better sent over a WebSocket.
 const BODY: usize = 8 * 1024 * 1024;
 /// For an answer: longer than any interrupt takes to escalate.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Of bodies that are in memory at once, all together: what each has beyond the first. KiB. One that does not fit is refused.
-static ROOM: Semaphore = Semaphore::const_new(24 * 1024);
-const FREE: usize = 64;
 /// For a body to come: whoever sends it slowly holds one of few seats.
 const BODY_COMES: Duration = Duration::from_secs(20);
 /// For a session to be found, or made.
@@ -147,23 +144,14 @@ fn which(eval: &str) -> Result<GetEval, ErrorReply> {
 }
 
 /// A body, and the room it takes.
-async fn whole(body: Incoming) -> Result<(Vec<u8>, Option<SemaphorePermit<'static>>), ErrorReply> {
+async fn whole(body: Incoming) -> Result<(Vec<u8>, Room), ErrorReply> {
     let mut body = Limited::new(body, BODY);
-    let (mut bytes, mut room): (Vec<u8>, Option<SemaphorePermit<'static>>) = (Vec::new(), None);
+    let (mut bytes, room) = (Vec::new(), Room::default());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|why| ErrorReply::new(0, Code::Oversize, format!("a body has at most {BODY} bytes: {why}")))?;
         let Ok(data) = frame.into_data() else { continue };
+        room.came(data.len()).map_err(|why| ErrorReply::new(0, Code::TooBusy, why.to_string()))?;
         bytes.extend_from_slice(&data);
-        let held = room.as_ref().map_or(0, SemaphorePermit::num_permits);
-        let more = (bytes.len() / 1024).saturating_sub(FREE + held);
-        if more > 0 {
-            let full = |_| ErrorReply::new(0, Code::TooBusy, "too much is being sent to this port at once; try again later");
-            let more = ROOM.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX)).map_err(full)?;
-            match &mut room {
-                Some(room) => room.merge(more),
-                None => room = Some(more),
-            }
-        }
     }
     Ok((bytes, room))
 }
@@ -171,7 +159,7 @@ async fn whole(body: Incoming) -> Result<(Vec<u8>, Option<SemaphorePermit<'stati
 /// The message that a body is, or is most of.
 async fn read(request: Request<Incoming>, kind: &str, more: &[(&str, &str)]) -> Result<Message, ErrorReply> {
     let bad = |why: String| ErrorReply::new(0, Code::BadMessage, why);
-    let late = |_| ErrorReply::new(0, Code::Oversize, format!("the body did not come within {BODY_COMES:?}"));
+    let late = |_| ErrorReply::new(0, Code::TooSlow, format!("the body did not come within {BODY_COMES:?}; send it again"));
     let (bytes, _room) = tokio::time::timeout(BODY_COMES, whole(request.into_body())).await.map_err(late)??;
     let value = if bytes.is_empty() { Ok(Value::Object(Map::new())) } else { serde_json::from_slice(&bytes) };
     let Value::Object(mut map) = value.map_err(|why| bad(format!("the body is no JSON: {why}")))? else {

@@ -3,6 +3,7 @@
 use super::channel::{self, Ready};
 use super::deaf::Heard;
 use super::{Owner, Seat, Shared};
+use crate::ssh::channel::gathered;
 use crate::{Credential, Identity, Refused};
 use nix::sys::socket::{Shutdown, shutdown};
 use russh::keys::PublicKey;
@@ -105,7 +106,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, from: SocketAd
     tokio::pin!(grace);
     let handler = Peer { conn: Arc::clone(&conn), jobs: Arc::clone(&jobs), begun: HashMap::new(), heard: Heard::default() };
     let running = tokio::select! {
-        running = run_stream(config, stream, handler) => running,
+        running = run_stream(config, gathered(stream), handler) => running,
         () = &mut grace => return tracing::info!(%from, "ssh: said nothing in time"),
         () = seat.away.notified() => return tracing::info!(%from, "ssh: made room for others"),
     };
