@@ -28,7 +28,7 @@ use rialto_client::protocol::event::{Display, Output};
 use rialto_client::protocol::{Bundle, EvalNumber, Failure, Seq, Stream};
 use status::Status;
 use std::io::{self, BufWriter, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Both streams of this program.
 pub(crate) struct Terminal {
@@ -54,6 +54,10 @@ pub(crate) struct Terminal {
 struct Eval {
     status: Status,
     flood: Flood,
+    /// The time that it runs was counted on the screen.
+    counted: bool,
+    /// The window's title names it.
+    titled: bool,
 }
 
 impl Terminal {
@@ -94,7 +98,8 @@ impl Terminal {
     /// An eval of ours begins: it was sent.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.read = false;
-        self.eval = Some(Eval { status: Status::new(now), flood: Flood::new((self.size)().rows, now) });
+        self.eval =
+            Some(Eval { status: Status::new(now), flood: Flood::new((self.size)().rows, now), counted: false, titled: false });
     }
 
     /// What it does.
@@ -115,8 +120,12 @@ impl Terminal {
     pub(crate) fn end(&mut self, now: Instant) -> io::Result<Option<Left>> {
         self.settle(now)?;
         let Some(eval) = self.eval.take() else { return Ok(None) };
-        if let Some(took) = eval.status.took(now).filter(|took| self.look.patience.is_some_and(|p| *took > p)) {
+        // Who saw it counted is told what it came to, however short: it may have waited for longer than it ran.
+        let long = |took: &Duration| eval.counted || self.look.patience.is_some_and(|p| *took > p);
+        if let Some(took) = eval.status.took(now).filter(long) {
             self.note(&status::took(took))?;
+        }
+        if eval.titled {
             self.titled(None)?;
         }
         Ok(eval.flood.left())
@@ -441,6 +450,8 @@ impl Terminal {
             Busy::Running { n, .. } | Busy::Interrupting { n, .. } | Busy::Queued { n, .. } => *n,
             Busy::Offline { .. } => None,
         };
+        eval.counted |= hidden.is_none() && matches!(eval.status.what(), Busy::Running { .. });
+        eval.titled = true;
         self.titled(running)?;
         self.drawn = Some(now);
         write!(self.out, "\r\x1b[2K{text}")?;

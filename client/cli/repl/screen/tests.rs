@@ -122,6 +122,30 @@ fn a_flood_stops_and_what_is_left_out_is_named() {
 }
 
 #[test]
+fn what_was_counted_is_told_however_short_it_ran() {
+    let (mut t, out, _) = terminal(Look { title: true, ..FINE });
+    let now = Instant::now();
+    let at = |ms: u64| now + Duration::from_millis(ms);
+    t.name("work").unwrap();
+    t.begin(now);
+    t.tick(at(1_000)).unwrap();
+    assert!(out.take().contains("waiting: its turn"));
+    t.busy(Busy::Running { n: Some(14), since: at(1_001) });
+    t.tick(at(1_200)).unwrap();
+    assert!(out.take().contains(" 0 s · #14"));
+    t.end(at(1_301)).unwrap();
+    assert_eq!(out.take(), "\r\x1b[2K\x1b[2m0.3 s\x1b[0m\n\x1b]0;work\x07");
+    // One that only waited on the screen is over without a word, and the title is not its any more.
+    t.begin(now);
+    t.busy(Busy::Queued { n: Some(15), before: 1 });
+    t.tick(at(1_000)).unwrap();
+    assert!(out.take().contains("\x1b]0;work · #15\x07"));
+    t.busy(Busy::Running { n: Some(15), since: at(1_001) });
+    t.end(at(1_002)).unwrap();
+    assert_eq!(out.take(), "\r\x1b[2K\x1b]0;work\x07");
+}
+
+#[test]
 fn the_line_that_says_what_goes_on_comes_and_goes() {
     let (mut t, out, _) = terminal(FINE);
     let now = Instant::now();
