@@ -10,14 +10,24 @@ use std::collections::BTreeMap;
 
 /// Queries that may be open at once.
 const MAX_OPEN: usize = 8;
-/// After this long a query is interrupted. Microseconds.
+/// An eval that waits for a query waits no longer than this: then the query is interrupted. Microseconds.
 const PATIENCE_US: u64 = 2_000_000;
+/// Where none waits, it takes so long. What completes may have to read a whole library first, and note it: IPython's leaves half a
+/// file where it is interrupted, and knows nothing from then on.
+const LONGEST_US: u64 = 10 * PATIENCE_US;
 
 /// What was asked and not yet answered.
 #[derive(Debug, Default)]
 pub(crate) struct Queries {
-    open: BTreeMap<u64, (ConnId, u32)>,
+    open: BTreeMap<u64, Asked>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Asked {
+    conn: ConnId,
+    re: u32,
+    at_us: u64,
 }
 
 impl Queries {
@@ -64,13 +74,13 @@ impl Turn<'_> {
         }
         let number = self.s.queries.next;
         self.s.queries.next += 1;
-        self.s.queries.open.insert(number, (conn, re));
+        self.s.queries.open.insert(number, Asked { conn, re, at_us: self.at.mono_us });
         self.out.push(Output::SetTimer(Timer::Query(number), self.at.mono_us + PATIENCE_US));
         self.out.push(Output::Kernel(KernelCommand::Query(number, query)));
     }
 
     pub(crate) fn answered_query(&mut self, number: u64, answer: Answer) {
-        let Some((conn, re)) = self.s.queries.open.remove(&number) else { return };
+        let Some(Asked { conn, re, .. }) = self.s.queries.open.remove(&number) else { return };
         self.out.push(Output::ClearTimer(Timer::Query(number)));
         let message = match answer {
             Answer::Completions(completions) => Message::Completions(CompletionsReply { re, completions }),
@@ -81,10 +91,14 @@ impl Turn<'_> {
         self.reply(conn, message);
     }
 
-    /// It holds up the evals: interrupt it, and fence that interrupt like any other.
+    /// It holds up the evals, or never ends: interrupt it, and fence that interrupt like any other.
     pub(crate) fn query_timed_out(&mut self, number: u64) {
-        if !self.s.queries.open.contains_key(&number) || !matches!(self.s.phase, Phase::Ready) {
+        let Some(asked) = self.s.queries.open.get(&number) else { return };
+        if !matches!(self.s.phase, Phase::Ready) {
             return;
+        }
+        if self.s.state.queue.is_empty() && self.at.mono_us < asked.at_us.saturating_add(LONGEST_US) {
+            return self.out.push(Output::SetTimer(Timer::Query(number), self.at.mono_us + PATIENCE_US));
         }
         self.out.push(Output::Kernel(KernelCommand::Interrupt(Step::Interrupt)));
         if !cfg!(mutant = "query_interrupt_is_not_fenced") {
@@ -94,7 +108,7 @@ impl Turn<'_> {
 
     /// Whatever was asked before the fence will not be answered any more.
     pub(crate) fn drop_queries_behind_fence(&mut self) {
-        for (number, (conn, re)) in std::mem::take(&mut self.s.queries.open) {
+        for (number, Asked { conn, re, .. }) in std::mem::take(&mut self.s.queries.open) {
             self.out.push(Output::ClearTimer(Timer::Query(number)));
             self.error(conn, re, Code::QueryFailed, "the kernel took too long and was interrupted".to_owned());
         }
@@ -102,7 +116,7 @@ impl Turn<'_> {
 
     /// The kernel is gone, and with it the answers.
     pub(crate) fn drop_queries(&mut self) {
-        for (number, (conn, re)) in std::mem::take(&mut self.s.queries.open) {
+        for (number, Asked { conn, re, .. }) in std::mem::take(&mut self.s.queries.open) {
             self.out.push(Output::ClearTimer(Timer::Query(number)));
             self.error(conn, re, Code::QueryFailed, "the kernel ended before it answered".to_owned());
         }

@@ -306,6 +306,31 @@ fn a_question_about_code_never_holds_up_an_eval_for_long() {
     assert!(story.kernel(1, KernelEvent::Answer(0, Answer::Completeness(Completeness::Complete))).is_empty(), "too late");
 }
 
+#[test]
+fn a_question_that_holds_up_nobody_may_take_its_time() {
+    let mut story = Story::begin();
+    let at = m::At { re: 4, code: "kep".to_owned(), cursor: 3, detail: 0 };
+    story.asks(1, Message::Complete(at.clone()));
+    for _ in 1..10 {
+        story.passes(2_000);
+        let out = story.happens(Input::Timer(Timer::Query(0)));
+        assert!(matches!(&out[..], [Output::SetTimer(Timer::Query(0), _)]), "{out:?}");
+    }
+    // But not for ever.
+    story.passes(2_000);
+    let out = story.happens(Input::Timer(Timer::Query(0)));
+    assert!(out.contains(&Output::Kernel(KernelCommand::Interrupt(Step::Interrupt))));
+    assert_eq!(refusal(&story.kernel(1, KernelEvent::Fenced(1))), Some(Code::QueryFailed));
+    // An eval that comes later waits no longer than one that came first.
+    story.asks(1, Message::Complete(at));
+    story.passes(2_000);
+    story.happens(Input::Timer(Timer::Query(1)));
+    story.submits(1, 1, "x", None);
+    story.passes(2_000);
+    let out = story.happens(Input::Timer(Timer::Query(1)));
+    assert!(out.contains(&Output::Kernel(KernelCommand::Interrupt(Step::Interrupt))));
+}
+
 /// The answers to submits among what came out.
 fn infos(out: &[Output]) -> Vec<u32> {
     let info = |o: &Output| if let Output::Reply(_, Message::EvalInfo(i)) = o { Some(i.re) } else { None };
