@@ -65,6 +65,9 @@ impl Daemon {
     }
 
     pub(crate) fn pid(&self) -> i32 {
+        if let Some(door) = &self.door {
+            return i32::try_from(door.pid().expect("it lives")).unwrap();
+        }
         i32::try_from(self.child.as_ref().expect("it lives").id()).unwrap()
     }
 

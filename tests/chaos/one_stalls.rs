@@ -1,14 +1,17 @@
 //! One client does not read. What that costs the supervisor in memory, and everybody else in time: nothing.
 
+use crate::actor::through;
+use crate::daemon::Daemon;
 use crate::long;
 use crate::processes::most_of_its_own;
 use crate::promises::{Story, job, kept};
 use crate::raw::Raw;
 use crate::table::Row;
+use crate::ways::Way;
 use crate::world::{World, play};
 use rialto_client::EvalOptions;
-use rialto_protocol::message::{Interrupt, Submit, Verdict};
-use rialto_protocol::{Code, EvalId, GroupId, Message, OnError, Outcome, RequestId, Show};
+use rialto_protocol::message::{Interrupt, Open, Submit, Verdict};
+use rialto_protocol::{Code, EvalId, Event, GroupId, Message, OnError, Outcome, RequestId, Show};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -36,7 +39,7 @@ async fn all(raw: &mut Raw) -> Story {
     while let Some((_, message)) = raw.next().await {
         match message {
             Message::Event(record) => {
-                let last = matches!(record.event, rialto_protocol::Event::Ended(_));
+                let last = matches!(record.event, Event::Ended(_));
                 story.records.push(record);
                 if last {
                     return story;
@@ -88,6 +91,59 @@ fn memory_stays_below_its_ceiling_with_a_flood_and_a_client_that_does_not_read()
         let note = format!("{} MB, {readers} readers, 1 stalled for {silent} s: {:.1} MiB", lines / 1000, most as f64 / 1024.0);
         Row { played: 1, note, ..row }.close("memory in a flood");
     });
+}
+
+/// What a daemon may take for a link that is not read and one that is, whatever is printed. KiB. (Twice 256, and what the
+/// system's allocator keeps of what was given back.)
+const BOTH: u64 = 4 * 1024;
+
+/// By a network, where what is not read waits in front of the daemon's client: another one that reads does not notice, and the
+/// daemon holds next to nothing of it.
+fn over(way: Way, name: &'static str) {
+    let lines = if long() { 200_000 } else { 20_000 };
+    play(async move {
+        let mut world = World::new();
+        let daemon = Daemon::by(&world, way).await;
+        let mut client = through(&mut world, daemon.through(), "reads");
+        assert_eq!(client.run(job(&world.truth(), "first", 10, "")).await, Outcome::Ok);
+        let mut stalled = Raw::over(daemon.through().dialer.dial().await.unwrap());
+        stalled.hello(None, None).await;
+        let session = world.only().id().to_string();
+        stalled.say(0, &Message::Open(Open { channel: 1, session, ..Open::default() })).await;
+        stalled.greet(1).await;
+        stalled.attach(u64::MAX / 4).await;
+        stalled.find(|m| matches!(m, Message::Attached(_)).then_some(())).await;
+        let before = most_of_its_own(daemon.pid());
+        // About 1,000 bytes a line: more than all that the system keeps for a connection.
+        let (eval, _) = client.submit(job(&world.truth(), &"m".repeat(990), lines, ""));
+        assert_eq!(client.end_of(eval).await.outcome, Outcome::Ok);
+        let grown = most_of_its_own(daemon.pid()) - before;
+        assert!(grown <= BOTH, "{grown} KiB");
+        let most = most_of_its_own(client.supervisor().await);
+        assert!(most <= CEILING, "{most} KiB");
+        // It begins to read, and finds all of it.
+        let mut story = Story::default();
+        while story.records.iter().filter(|record| matches!(record.event, Event::Ended(_))).count() < 2 {
+            let next = all(&mut stalled).await;
+            story.records.extend(next.records);
+            story.gaps.extend(next.gaps);
+        }
+        assert!(long() || story.gaps.is_empty(), "{:?}", story.gaps);
+        let row = kept(&story, &world.truth());
+        world.logs_are_calm();
+        let note = format!("{} MB, a daemon that grew by {grown} KiB", lines / 1000);
+        Row { played: 1, note, ..row }.close(name);
+    });
+}
+
+#[test]
+fn over_our_ssh_server_the_daemon_holds_nothing_of_what_is_not_read() {
+    over(Way::Ssh, "a stalled client, our ssh server");
+}
+
+#[test]
+fn over_a_websocket_with_tls_the_daemon_holds_nothing_of_what_is_not_read() {
+    over(Way::Wss, "a stalled client, wss");
 }
 
 /// Evals that may wait.
