@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+/// A pause until the next attempt that is worth a word even where it is the first. Milliseconds.
+const SOON: u64 = 1_000;
+
 /// What is to be run, and how.
 struct Source {
     code: String,
@@ -407,8 +410,8 @@ impl Follow {
 
     fn other(&mut self, incoming: Incoming) -> Result<(), Failure> {
         match incoming {
-            // A supervisor that was just leaving is met now and then; the first new attempt finds it back.
-            Incoming::Reconnecting { attempt, in_ms, why } if attempt > 1 => {
+            // A supervisor that was just leaving is met now and then; the first new attempt finds it back, where that comes soon.
+            Incoming::Reconnecting { attempt, in_ms, why } if attempt > 1 || in_ms > SOON => {
                 paint::talk(&format!("{}; trying again in {in_ms} ms", why.text));
             }
             // The disk is full, or the queue: nobody should wait without knowing for what.

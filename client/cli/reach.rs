@@ -52,7 +52,10 @@ pub(crate) async fn first(session: &mut Session) -> Result<Connected, Failure> {
                 opened = true;
                 began = Instant::now();
             }
-            Incoming::Reconnecting { why, .. } if began.elapsed() > PATIENCE => return Err(why.into()),
+            // Whoever is asked to come back much later is not kept waiting without a word.
+            Incoming::Reconnecting { in_ms, why, .. } if began.elapsed().max(Duration::from_millis(in_ms)) > PATIENCE => {
+                return Err(why.into());
+            }
             // A supervisor that was just leaving is met now and then; the first new attempt finds it back.
             Incoming::Reconnecting { attempt, why, .. } if attempt > 1 && !told => {
                 told = true;

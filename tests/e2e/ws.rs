@@ -162,6 +162,15 @@ fn a_limit_is_each_tokens_own() {
 }
 
 #[test]
+fn who_would_have_to_wait_long_is_told_at_once() {
+    let world = World::new();
+    let web = Web::new(&world, &["--limit", "sessions=1"]);
+    web.run(&world, &["exec", "-s", "work", "-k", "python", "-c", "1"]).ok();
+    // It may come back in a minute, and is not kept for that long.
+    web.run(&world, &["exec", "-s", "more", "-k", "python", "-c", "1"]).complains(69, &["the most that one principal may have"]);
+}
+
+#[test]
 fn a_certificate_of_the_right_authority_is_a_key() {
     let world = World::new();
     // Without an extension it would be a certificate of the first version, which nobody takes any more.

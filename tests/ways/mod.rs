@@ -298,15 +298,19 @@ impl Door {
         let mut made = self.command("ssh-keygen");
         made.args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"]).arg(&key);
         assert!(made.status().expect("scripts/setup installs ssh-keygen").success());
+        // As most people have, one that is shown first and opens nothing here.
+        let other = self.path("other");
+        let mut made = self.command("ssh-keygen");
+        assert!(made.args(["-q", "-t", "ed25519", "-N", "", "-C", "other", "-f"]).arg(&other).status().unwrap().success());
         let keys = self.path("keys");
         std::fs::copy(key.with_extension("pub"), &keys).unwrap();
         std::fs::set_permissions(&keys, Permissions::from_mode(0o600)).unwrap();
         let folder = self.path("home/.ssh");
         std::fs::create_dir(&folder).unwrap();
-        let (key, folder_) = (key.display(), folder.display());
+        let (key, other, folder_) = (key.display(), other.display(), folder.display());
         // A host is known from when it is met: each test's is a new one.
         let config = format!(
-            "IdentityFile {key}\nIdentitiesOnly yes\nStrictHostKeyChecking accept-new\nUserKnownHostsFile {folder_}/known\n"
+            "IdentityFile {other}\nIdentityFile {key}\nIdentitiesOnly yes\nStrictHostKeyChecking accept-new\nUserKnownHostsFile {folder_}/known\n"
         );
         std::fs::write(folder.join("config"), config).unwrap();
     }

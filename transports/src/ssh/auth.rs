@@ -65,11 +65,15 @@ impl<'a> Login<'a> {
     }
 
     /// Tries everything there is, in the order in which `ssh` does. What it was that helped.
-    pub(super) async fn run(mut self, conn: &mut Conn, told_off: impl Fn() -> bool) -> Result<String, Fail> {
+    pub(super) async fn run(mut self, conn: &mut Conn, server: &str, told_off: impl Fn() -> bool) -> Result<String, Fail> {
         let came = self.tries(conn).await;
+        // It says so when it has counted enough, and ours (which calls itself so) does not count what is only offered: where one
+        // of them just goes, it was killed, or the network is gone.
+        let speaks = server.contains("OpenSSH");
         came.map_err(|fail| {
-            // Who was shown one thing at most, and went without a word, has not counted: the network is gone, or the server.
-            let uncounted = fail.why.kind() == io::ErrorKind::ConnectionReset && self.tried.len() <= 1 && !told_off();
+            // Nor has anybody counted who was shown one thing at most.
+            let counts = !speaks && self.tried.len() > 1;
+            let uncounted = fail.why.kind() == io::ErrorKind::ConnectionReset && !counts && !told_off();
             if uncounted { Fail { again: Again::Soon, ..fail } } else { fail }
         })
     }

@@ -70,7 +70,7 @@ impl SshDialer {
                     let server = learned.lock().unwrap_or_else(PoisonError::into_inner).server.clone();
                     self.step(|| format!("its key is the one that is known; it is {server}"));
                     let told_off = || learned.lock().unwrap_or_else(PoisonError::into_inner).goodbye;
-                    let by = Login::new(settings, &self.asking).run(&mut conn, told_off).await?;
+                    let by = Login::new(settings, &self.asking).run(&mut conn, &server, told_off).await?;
                     self.step(|| format!("{} is let in by {by}", settings.user));
                     return Ok((conn, hold, server));
                 }
