@@ -1,6 +1,6 @@
 //! `rialto restart SESSION`: a fresh kernel in the same session; what happened before stays readable.
 
-use crate::args::{PlaceArgs, SessionArgs};
+use crate::args::{PlaceArgs, RestartArgs};
 use crate::exit::{self, Failure};
 use crate::place::Place;
 use crate::{paint, reach};
@@ -8,7 +8,16 @@ use rialto_client::protocol::Seq;
 use rialto_client::protocol::event::{EndOfLife, Event, LifeEnded, LifeStarted};
 use rialto_client::{Incoming, Session, Start};
 
-pub(crate) async fn run(place: &PlaceArgs, args: &SessionArgs) -> Result<u8, Failure> {
+pub(crate) async fn run(place: &PlaceArgs, args: &RestartArgs) -> Result<u8, Failure> {
+    let said = args.said();
+    if !said.is_empty() {
+        let name = &args.session;
+        return Err(Failure::usage(format!(
+            "a session keeps what it was made with, in all its lives: {} is for a new one, under another name (rialto other ...) or under \
+             this one once it is free (rialto kill {name}; rialto rm {name}; rialto {name} ...)",
+            said.join(", ")
+        )));
+    }
     let place = Place::of(place)?;
     if let Some(home) = place.home() {
         let session = home.session(&home.resolve(&args.session)?);

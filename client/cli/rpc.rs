@@ -80,6 +80,8 @@ struct Rpc {
     /// Bytes of events since credit was granted last; nothing once the client grants it itself.
     owed: Option<u64>,
     listing: Option<u32>,
+    /// What is asked for only once the bridge has said that it can do it.
+    held: Option<json::Held>,
 }
 
 /// What happened.
@@ -95,7 +97,7 @@ impl Rpc {
     fn new(place: Place, link: Link) -> Result<Self, Failure> {
         let (read, write) = tokio::io::split(link.stream);
         let app = concat!("rialto rpc ", env!("CARGO_PKG_VERSION"));
-        let unsent = json::opening(app, "rpc", link.open, link.cookie)?;
+        let (unsent, held) = json::opening(app, "rpc", link.open, link.cookie)?;
         Ok(Self {
             place,
             read,
@@ -112,6 +114,7 @@ impl Rpc {
             track: Track::default(),
             owed: Some(0),
             listing: None,
+            held,
         })
     }
 
@@ -234,6 +237,15 @@ impl Rpc {
                 }
                 Message::Welcome(welcome) => {
                     self.max_frame = welcome.max_frame.clamp(1024, DEFAULT_MAX_FRAME);
+                    if let Some(held) = self.held.take() {
+                        match held.after(welcome) {
+                            Ok(rest) => self.unsent.extend(rest),
+                            Err(why) => {
+                                self.say(&Message::Error(why.clone()));
+                                return Err(why.into());
+                            }
+                        }
+                    }
                 }
                 Message::Closed(close) if header.channel == CHANNEL => {
                     closed =

@@ -6,6 +6,8 @@
 #[path = "python/driver.rs"]
 mod driver;
 
+#[path = "jupyter/comms.rs"]
+mod comms;
 #[path = "jupyter/deaths.rs"]
 mod deaths;
 #[path = "jupyter/floods.rs"]

@@ -14,6 +14,7 @@ impl Message {
             Self::Submit(m) => m.re,
             Self::Interrupt(m) => m.re,
             Self::Input(m) => m.re,
+            Self::Comm(m) => m.re,
             Self::Complete(m) | Self::Inspect(m) | Self::IsComplete(m) => m.re,
             Self::Restart(m) | Self::Kill(m) => m.re,
             Self::Redact(m) => m.re,

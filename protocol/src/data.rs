@@ -103,6 +103,51 @@ impl<'de> Deserialize<'de> for Bytes {
 /// One value in several forms, by MIME type. `text/plain` is there whenever the value can be shown as text.
 pub type Bundle = BTreeMap<String, Bytes>;
 
+/// What a message to a comm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", from = "String")]
+pub enum CommStep {
+    /// It begins.
+    Open,
+    /// Something for it. A word of a newer build reads as this.
+    #[default]
+    Msg,
+    /// It ends.
+    Close,
+}
+
+lenient!(CommStep { Open "open", Close "close"; else Msg });
+
+/// A message to what lives in a kernel beside evals: one of Jupyter's comms.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CommMessage {
+    /// What it is.
+    pub what: CommStep,
+    /// The comm's id, made by whoever opens it.
+    pub comm: String,
+    /// What it is opened with: the name under which the kernel knows what to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// An object of JSON, as text. Empty: one without anything in it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
+    /// The same, about the message.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub metadata: String,
+    /// Bytes that go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "few::buffers")]
+    pub buffers: Vec<Bytes>,
+}
+
+impl CommMessage {
+    /// Whether its JSON is JSON.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let object = |text: &str| text.is_empty() || serde_json::from_str::<BTreeMap<String, de::IgnoredAny>>(text).is_ok();
+        object(&self.data) && object(&self.metadata)
+    }
+}
+
 /// Lists and maps of a request, refused where they have more than [`crate::limits::MAX_ITEMS`] entries.
 pub(crate) mod few {
     use crate::limits::MAX_ITEMS;
@@ -147,6 +192,28 @@ pub(crate) mod few {
     /// A list of texts that may be absent.
     pub(crate) fn maybe_texts<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<String>>, D::Error> {
         Option::<Texts>::deserialize(d).map(|t| t.map(|t| t.0))
+    }
+
+    /// A list of bytes.
+    pub(crate) fn buffers<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<super::Bytes>, D::Error> {
+        struct V;
+        impl<'de> de::Visitor<'de> for V {
+            type Value = Vec<super::Bytes>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of bytes")
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(bytes) = seq.next_element()? {
+                    if all.len() >= MAX_ITEMS {
+                        return Err(too_many());
+                    }
+                    all.push(bytes);
+                }
+                Ok(all)
+            }
+        }
+        d.deserialize_seq(V)
     }
 
     /// A map of texts.

@@ -4,7 +4,7 @@
 //! names, so that a reader counts events it does not know. The hot one, [`Event::Output`], is a frozen array instead:
 //! `[seq, wall_ms, mono_us, n, background, [[stream, bytes], ...]]`.
 
-use crate::data::{Bundle, Bytes, Failure, OnError, Show};
+use crate::data::{Bundle, Bytes, CommMessage, Failure, OnError, Show};
 use crate::ids::{ClientId, Epoch, EvalId, EvalNumber, GroupId, Life, RequestId, Seq, SessionId, SessionName};
 use crate::kernel::{Death, DisplayRole, KernelInfo, Step};
 use crate::scope::Scope;
@@ -344,6 +344,19 @@ pub struct Unshared {
     pub id: RequestId,
 }
 
+/// Somebody sent a message to a comm of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommSent {
+    /// The life it went to.
+    pub life: Life,
+    /// The message.
+    pub message: CommMessage,
+    /// Who.
+    pub by: Who,
+    /// The request that did.
+    pub id: RequestId,
+}
+
 /// The session ended: nothing runs in it any more. Always the last event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionEnded {
@@ -379,6 +392,7 @@ pub enum Event {
     SessionEnded(SessionEnded),
     Shared(Shared),
     Unshared(Unshared),
+    CommSent(CommSent),
     /// Of a kind that this build does not know: counted, not understood.
     Unknown(u8),
 }

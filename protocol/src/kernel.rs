@@ -3,7 +3,7 @@
 //! Every kind of kernel (a runner script, a Jupyter kernel, a program in a pseudo-terminal) is driven through these two
 //! enums and nothing else. A kernel knows nothing of clients, journals or connections; the session numbers its evals.
 
-use crate::data::{Bundle, Failure, Run, Show};
+use crate::data::{Bundle, CommMessage, Failure, Run, Show};
 use crate::ids::EvalNumber;
 use crate::setup::Setup;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub enum KernelCommand {
     },
     /// A question about code, asked only while nothing runs. Answered by [`KernelEvent::Answer`] with the same number.
     Query(u64, Query),
+    /// A message to a comm, whatever runs: the kernel takes it when its language gets to it. Answered by [`KernelEvent::Took`]
+    /// with the number, or with a later one. Only to kernels that have comms ([`KernelInfo::comms`]).
+    Comm(u64, CommMessage),
     /// End in an orderly way (run exit handlers); [`KernelEvent::Died`] follows.
     Shutdown,
 }
@@ -141,6 +144,8 @@ pub enum KernelEvent {
     Fenced(u32),
     /// The answer to a query.
     Answer(u64, Answer),
+    /// Every message to a comm up to this number was taken.
+    Took(u64),
     /// The process is gone. Last, and once.
     Died(Death),
 }
@@ -222,6 +227,9 @@ pub struct KernelInfo {
     /// An interrupt cannot be fenced: whether it reached the eval it was for, nobody can say (a program in a pseudo-terminal).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub best_effort: bool,
+    /// It has comms: `comm` can be asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub comms: bool,
 }
 
 /// How the process ended.

@@ -125,6 +125,7 @@ messages! {
     0x84 Inspect "inspect" m::At;
     0x85 IsComplete "is_complete" m::At;
     0x86 Restart "restart" m::Mutate;
+    0x87 Comm "comm" m::Comm;
 
     0xc0 Kill "kill" m::Mutate;
     0xc1 Redact "redact" m::Redact;
@@ -195,4 +196,5 @@ events! {
     0x6e SessionEnded "session_ended";
     0x6f Shared "shared";
     0x70 Unshared "unshared";
+    0x71 CommSent "comm_sent";
 }

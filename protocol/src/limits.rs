@@ -32,5 +32,7 @@ pub const MAX_CHANNELS: usize = 64;
 pub const MAX_LABEL: usize = 128;
 /// One answer to what a program reads. Bytes.
 pub const MAX_INPUT: usize = 1024 * 1024;
+/// One message to a comm of the kernel, with its buffers. Bytes.
+pub const MAX_COMM: usize = 1024 * 1024;
 /// Entries of a list or map in a request (features, arguments, environment). An empty one is a byte on the wire and tens in memory.
 pub const MAX_ITEMS: usize = 64 * 1024;

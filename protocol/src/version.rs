@@ -1,9 +1,39 @@
 //! Which contract two sides speak. A contract is a version of the messages, never of the program.
 
+use crate::error::{Code, ErrorReply};
+use crate::message::{Open, Welcome};
+
 /// The oldest contract this build speaks.
 pub const MIN_CONTRACT: u16 = 1;
 /// The newest.
 pub const MAX_CONTRACT: u16 = 1;
+
+/// `create` may say what else a kernel is to find (`setup`): a bridge that does not know of it would pass over it in silence, and
+/// what was meant for one environment would run in another.
+pub const SETUP: &str = "setup";
+/// What this build can do beyond the contract.
+pub const FEATURES: &[&str] = &[SETUP];
+
+/// What is to be asked of a bridge only where it has said that it can.
+#[must_use]
+pub fn needs_features(open: &Open) -> bool {
+    open.create.as_ref().is_some_and(|create| !create.setup.is_plain())
+}
+
+/// Why it cannot be asked of the one that has answered.
+#[must_use]
+pub fn lacks(open: &Open, welcome: &Welcome) -> Option<ErrorReply> {
+    // A supervisor makes no session: what it is asked for is there already.
+    if !needs_features(open) || welcome.role == "supervisor" || welcome.features.iter().any(|name| name == SETUP) {
+        return None;
+    }
+    let who = if welcome.app.is_empty() { "the bridge" } else { welcome.app.as_str() };
+    let text = format!(
+        "{who} at this place is too old for --venv, --conda, --login and what a profile says of a prompt: it would start the kernel without; \
+         update it there, or leave them out"
+    );
+    Some(ErrorReply::new(0, Code::WrongState, text))
+}
 
 /// No contract is spoken by both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

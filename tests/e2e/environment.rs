@@ -259,3 +259,11 @@ fn a_projects_file_is_used_once_it_is_allowed() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     world.run(&["allow"]).complains(64, &[".rialto.toml", "everybody may write"]);
 }
+
+#[test]
+fn a_restart_changes_nothing_of_it_and_says_how_to_have_another() {
+    let world = World::new();
+    world.session("work", "x = 41");
+    world.run(&["restart", "work", "--venv", "/v", "--env", "A=1"]).complains(64, &["--env, --venv", "rialto rm work"]);
+    world.run(&["exec", "-s", "work", "-c", "x + 1"]).says(0, "42\n", "");
+}

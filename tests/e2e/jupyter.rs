@@ -93,3 +93,53 @@ fn a_client_that_stalls_loses_nothing_and_holds_up_nobody() {
     assert_eq!(lines.len(), 60_000);
     assert!(lines.iter().enumerate().all(|(i, line)| line.starts_with(&format!("{i} x"))));
 }
+
+/// A comm target that writes down what it hears, and answers.
+const TARGET: &str = "
+import comm
+heard = []
+def target(opened, message):
+    @opened.on_msg
+    def told(message):
+        heard.append(message['content']['data']['x'])
+        opened.send({'answer': heard}, buffers=[bytes(b) + b'!' for b in message['buffers']])
+comm.get_comm_manager().register_target('test', target)
+";
+
+#[test]
+fn what_programs_say_to_comms_arrives_once_and_is_answered() {
+    let world = project();
+    world.run(&["exec", "-s", "work", "-k", PYTHON, "-c", TARGET]).ok();
+    let served = crate::daemon::serve(&world);
+    let comm = |id: &str, message: &str| {
+        format!("{{\"type\":\"comm\",\"id\":\"{}\",\"life\":1,\"message\":{message}}}\n", id.repeat(32))
+    };
+    let open = comm("1", r#"{"what":"open","comm":"c","target":"test"}"#);
+    let say = |x: &str| comm(x, &format!(r#"{{"what":"msg","comm":"c","data":{{"x":{x}}},"buffers":["b{x}"]}}"#));
+    let mut rpc = world.start(&["--at", &served.at, "rpc", "work"]);
+    rpc.write(format!("{{\"type\":\"attach\",\"tail\":0}}\n{open}{}", say("2")));
+    rpc.wait_for_out("b2!");
+    // The link is cut, and whoever does not know what arrived says all of it again.
+    served.daemon.signal(Signal::SIGKILL);
+    served.daemon.end().exits(128 + 9);
+    rpc.end();
+    let served = crate::daemon::serve(&world);
+    let mut rpc = world.start(&["--at", &served.at, "rpc", "work"]);
+    rpc.write(format!("{{\"type\":\"attach\",\"tail\":0}}\n{open}{}{}", say("2"), say("3")));
+    rpc.wait_for_out("b3!");
+    let said = rpc.end().ok();
+    assert_eq!(said.matches("\"type\":\"comm_sent\"").count(), 1, "{said}");
+    assert_eq!(said.matches("\"type\":\"carried\"").count(), 3, "{said}");
+    // The same by somebody else, by another way.
+    let again = world.run_with(&["rpc", "work"], say("3")).ok();
+    assert!(again.contains("\"type\":\"carried\""), "{again}");
+    assert_eq!(world.run(&["exec", "-s", "work", "-c", "heard"]).ok(), "[2, 3]\n");
+    let audit = world.run(&["logs", "work", "--audit"]).ok();
+    assert!(audit.contains("comm") && audit.contains("open c"), "{audit}");
+    // Whoever has none says so.
+    world.session("plain", "1");
+    let refused = world.run_with(&["rpc", "plain"], open.replace("\"life\":1,", "")).ok();
+    assert!(refused.contains("this kernel has no comms"), "{refused}");
+    served.daemon.signal(Signal::SIGTERM);
+    served.daemon.end().exits(0);
+}

@@ -3,8 +3,9 @@
 use crate::client::Client;
 use crate::who::{OWNER, SECRET};
 use crate::world::{What, World};
+use rialto_protocol::data::{CommMessage, CommStep};
 use rialto_protocol::event::Who;
-use rialto_protocol::message::{At, Escalate, GetEval, Input, Interrupt, Mutate, Plain, Redact, Share, Submit, Unshare};
+use rialto_protocol::message::{At, Comm, Escalate, GetEval, Input, Interrupt, Mutate, Plain, Redact, Share, Submit, Unshare};
 use rialto_protocol::{Bytes, ClientId, EvalId, GroupId, Life, Message, OnError, RequestId, Scope, Show};
 
 impl World {
@@ -83,6 +84,7 @@ impl World {
             }
             91..93 if self.clients[client].attached => self.wish(client, false, |re| Message::Detach(Plain { re })),
             93..97 => self.attaches(client, 100),
+            97..100 if self.dice.chance(40) => self.comms(client),
             97..100 => self.shares(client),
             _ => {}
         }
@@ -217,6 +219,15 @@ impl World {
         } else {
             self.wish(client, true, |re| Message::Unshare(Unshare { re, id, with }));
         }
+    }
+
+    /// Says something to what lives in the kernel: mostly to the life that is there now.
+    fn comms(&mut self, client: usize) {
+        let id = RequestId(self.dice.id());
+        let life = self.model.life;
+        let data = format!("{{\"id\":\"{id}\",\"life\":{life}}}");
+        let message = CommMessage { what: CommStep::Msg, comm: "c".to_owned(), data, ..CommMessage::default() };
+        self.wish(client, true, |re| Message::Comm(Comm { re, id, life: Some(life), message }));
     }
 
     fn asks_about(&mut self, client: usize) {

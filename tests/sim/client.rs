@@ -276,6 +276,7 @@ pub(crate) const fn re_of(message: &Message) -> Option<u32> {
         Message::Redact(m) => Some(m.re),
         Message::Share(m) => Some(m.re),
         Message::Unshare(m) => Some(m.re),
+        Message::Comm(m) => Some(m.re),
         _ => None,
     }
 }
@@ -306,6 +307,7 @@ pub(crate) const fn request_id(message: &Message) -> Option<RequestId> {
         Message::Redact(m) => Some(m.id),
         Message::Share(m) => Some(m.id),
         Message::Unshare(m) => Some(m.id),
+        Message::Comm(m) => Some(m.id),
         _ => None,
     }
 }

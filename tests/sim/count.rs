@@ -41,6 +41,7 @@ const NEEDED: &[(&str, u64)] = &[
     ("later lives", 450),
     ("lives ended by an interrupt", 8),
     ("odd, harmless", 110),
+    ("messages to comms", 60),
     ("outputs trimmed", 260),
     ("power losses", 20),
     ("questions answered", 150),

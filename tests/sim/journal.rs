@@ -138,6 +138,7 @@ pub(crate) fn request_of(event: &Event) -> Option<RequestId> {
         Event::Redacted(e) => Some(e.id),
         Event::Shared(e) => Some(e.id),
         Event::Unshared(e) => Some(e.id),
+        Event::CommSent(e) => Some(e.id),
         Event::SessionEnded(e) => e.id,
         _ => None,
     }

@@ -135,6 +135,12 @@ impl World {
                 let wait = if self.dice.chance(15) { 10_000_000 } else { self.dice.lag(2_000) };
                 self.at(wait, What::Answers(no, number));
             }
+            KernelCommand::Comm(number, message) => {
+                let life = k.life;
+                self.once.hears(life, &message)?;
+                self.count.one("messages to comms");
+                self.kernel_says(KernelEvent::Took(number));
+            }
             KernelCommand::Shutdown => {
                 // Some exit handlers never come to an end.
                 if self.dice.chance(80) {
@@ -269,7 +275,11 @@ impl World {
                 let failed_start = Some("no such interpreter".to_owned());
                 return self.dies(no, Death { failed_start, ..Death::default() });
             }
-            return self.kernel_says(KernelEvent::Ready(KernelInfo { language: "toy".to_owned(), ..KernelInfo::default() }));
+            return self.kernel_says(KernelEvent::Ready(KernelInfo {
+                language: "toy".to_owned(),
+                comms: true,
+                ..KernelInfo::default()
+            }));
         }
         let Some(r) = &mut k.running else { return };
         if r.reads.is_some() {

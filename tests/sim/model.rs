@@ -140,7 +140,7 @@ impl Model {
             Event::Unshared(e) => {
                 self.shares.remove(&e.with);
             }
-            Event::Created(_) | Event::Display(_) | Event::Redacted(_) | Event::Unknown(_) => {}
+            Event::Created(_) | Event::Display(_) | Event::Redacted(_) | Event::CommSent(_) | Event::Unknown(_) => {}
         }
     }
 

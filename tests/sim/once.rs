@@ -2,10 +2,11 @@
 
 use crate::model::{At, Model};
 use crate::story::{Check, hold};
+use rialto_protocol::data::CommMessage;
 use rialto_protocol::event::{Event, Record};
 use rialto_protocol::kernel::Step;
 use rialto_protocol::message::{EvalInfo, Submit};
-use rialto_protocol::{Code, EvalId, EvalNumber, Message, Outcome, RequestId, Seq};
+use rialto_protocol::{Code, EvalId, EvalNumber, Life, Message, Outcome, RequestId, Seq};
 use std::collections::{HashMap, HashSet};
 
 /// The truth: what the kernels of this world executed, however many supervisors there were.
@@ -16,6 +17,8 @@ pub(crate) struct Once {
     unsure: HashSet<EvalId>,
     /// Requests that were carried out, and the event each made.
     carried: HashMap<RequestId, Seq>,
+    /// What kernels were told by comms.
+    heard: HashSet<String>,
 }
 
 impl Once {
@@ -30,6 +33,14 @@ impl Once {
         hold!("once", !never_again, "#{n} runs and is {:?}", eval.at);
         let before = self.executed.insert(eval.eval, code.to_owned());
         hold!("once", before.is_none(), "eval {} runs a second time, as #{n}: {code:?}", eval.eval);
+        Ok(())
+    }
+
+    /// A kernel of this life is told something.
+    pub(crate) fn hears(&mut self, life: Life, message: &CommMessage) -> Check {
+        let meant = message.data.ends_with(&format!("\"life\":{life}}}"));
+        hold!("once", meant, "life {life} hears {}", message.data);
+        hold!("once", self.heard.insert(message.data.clone()), "{} is heard twice", message.data);
         Ok(())
     }
 
@@ -50,6 +61,9 @@ impl Once {
     pub(crate) fn forget_request(&mut self, r: &Record) {
         if let Some(id) = crate::journal::request_of(&r.event) {
             self.carried.remove(&id);
+        }
+        if let Event::CommSent(e) = &r.event {
+            self.heard.remove(&e.message.data);
         }
     }
 

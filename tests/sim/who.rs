@@ -74,6 +74,7 @@ pub(crate) fn record(m: &Model, r: &Record, cause: &Input, present: &Present) ->
         Event::Redacted(e) => Some(&e.by),
         Event::Shared(e) => Some(&e.by),
         Event::Unshared(e) => Some(&e.by),
+        Event::CommSent(e) => Some(&e.by),
         _ => None,
     };
     if let Some(by) = by {

@@ -22,6 +22,7 @@ pub mod archive;
 mod ask;
 mod attach;
 pub mod audience;
+mod comm;
 mod dispatch;
 mod idle;
 pub mod input;

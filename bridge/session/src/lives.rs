@@ -105,6 +105,7 @@ impl Turn<'_> {
         let forced = self.s.state.running.is_some() && self.s.interrupts.forced();
         self.forget_signals();
         self.drop_queries();
+        self.s.comms = crate::comm::Comms::default();
         match std::mem::take(&mut self.s.phase) {
             Phase::Starting(_, asker) => {
                 let why = death

@@ -2,6 +2,7 @@
 
 use crate::archive::Archive;
 use crate::audience::{Audience, Client};
+use crate::comm::Comms;
 use crate::input::{ConnId, Input, Output, StoredValue, Timer};
 use crate::interrupt::Interrupts;
 use crate::lives::Phase;
@@ -25,6 +26,7 @@ pub struct Session {
     pub(crate) phase: Phase,
     pub(crate) interrupts: Interrupts,
     pub(crate) queries: Queries,
+    pub(crate) comms: Comms,
     pub(crate) stalled: Option<String>,
     pub(crate) up: bool,
     /// It came up for somebody who has not joined yet, and does not leave before that.
@@ -240,6 +242,7 @@ impl Turn<'_> {
             Message::Complete(m) => self.query(conn, m.re, crate::query::complete(m)),
             Message::Inspect(m) => self.query(conn, m.re, crate::query::inspect(m)),
             Message::IsComplete(m) => self.query(conn, m.re, crate::query::is_complete(m)),
+            Message::Comm(m) => self.comm(conn, m),
             Message::Restart(m) => self.restart(conn, m),
             Message::Kill(m) => self.kill(conn, m),
             Message::Redact(m) => self.redact(conn, &m),
@@ -285,6 +288,7 @@ impl Turn<'_> {
             KernelEvent::Done(done) => self.done(done),
             KernelEvent::Fenced(number) => self.fenced(number),
             KernelEvent::Answer(number, answer) => self.answered_query(number, answer),
+            KernelEvent::Took(number) => self.s.comms.taken(number),
             KernelEvent::Died(death) => self.died(life, death),
             KernelEvent::DisplayStart { .. } | KernelEvent::DisplayData(_) => {
                 self.out.push(Output::Odd("a display in pieces reached the rules; the driver stores those".to_owned()));

@@ -128,7 +128,12 @@ impl State {
             Event::Unshared(e) => {
                 self.access.shares.remove(&e.with);
             }
-            Event::Output(_) | Event::Display(_) | Event::Interrupting(_) | Event::Redacted(_) | Event::Unknown(_) => {}
+            Event::Output(_)
+            | Event::Display(_)
+            | Event::Interrupting(_)
+            | Event::Redacted(_)
+            | Event::CommSent(_)
+            | Event::Unknown(_) => {}
         }
     }
 

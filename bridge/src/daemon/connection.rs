@@ -252,7 +252,7 @@ fn welcome(daemon: &Daemon, hello: &Hello, peer: &Peer, who: &Result<Identity, R
     let asked = if hello.max_frame == 0 { limits::DEFAULT_MAX_FRAME } else { hello.max_frame };
     let welcome = Welcome {
         contract,
-        features: Vec::new(),
+        features: version::common(&hello.features, version::FEATURES),
         max_frame: asked.clamp(limits::FLOOR_MAX_FRAME, limits::DEFAULT_MAX_FRAME),
         app: concat!("rialto ", env!("CARGO_PKG_VERSION")).to_owned(),
         role: "daemon".to_owned(),

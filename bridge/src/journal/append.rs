@@ -270,6 +270,7 @@ const fn eval_of(event: &Event) -> EvalNumber {
         | Event::SessionEnded(_)
         | Event::Shared(_)
         | Event::Unshared(_)
+        | Event::CommSent(_)
         | Event::Unknown(_) => 0,
     }
 }

@@ -83,6 +83,7 @@ impl Facts {
             Event::Redacted(e) => self.request(Some(e.id), seq),
             Event::Shared(e) => self.request(Some(e.id), seq),
             Event::Unshared(e) => self.request(Some(e.id), seq),
+            Event::CommSent(e) => self.request(Some(e.id), seq),
             Event::LifeStarted(e) => self.request(e.id, seq),
             Event::LifeEnded(e) => self.request(e.id, seq),
             Event::SessionEnded(e) => self.request(e.id, seq),

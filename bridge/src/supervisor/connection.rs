@@ -227,7 +227,7 @@ impl Connection {
         self.who = Some((principal.clone(), scope));
         let welcome = Welcome {
             contract,
-            features: Vec::new(),
+            features: version::common(&hello.features, version::FEATURES),
             max_frame: self.max_frame,
             app: super::APP.to_owned(),
             role: "supervisor".to_owned(),

@@ -43,6 +43,44 @@ pub(crate) struct SessionArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct RestartArgs {
+    /// The session: its name, its id or the beginning of one
+    #[arg(add = ArgValueCandidates::new(completions::sessions))]
+    pub(crate) session: String,
+    // What a session is made with stays with it. Who asks for it here is told so, and not that there is no such option.
+    #[arg(long, hide = true)]
+    cwd: Option<String>,
+    #[arg(long, hide = true)]
+    env: Vec<String>,
+    #[arg(long, hide = true)]
+    venv: Option<String>,
+    #[arg(long, hide = true)]
+    conda: Option<String>,
+    #[arg(long, aliases = ["program", "node"], hide = true)]
+    python: Option<String>,
+    #[arg(long, hide = true)]
+    login: bool,
+    #[arg(short, long, hide = true)]
+    kernel: Option<String>,
+}
+
+impl RestartArgs {
+    /// Options that were said and are a new session's.
+    pub(crate) fn said(&self) -> Vec<&'static str> {
+        let said = [
+            (self.cwd.is_some(), "--cwd"),
+            (!self.env.is_empty(), "--env"),
+            (self.venv.is_some(), "--venv"),
+            (self.conda.is_some(), "--conda"),
+            (self.python.is_some(), "--python"),
+            (self.login, "--login"),
+            (self.kernel.is_some(), "--kernel"),
+        ];
+        said.into_iter().filter_map(|(is, name)| is.then_some(name)).collect()
+    }
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct ManySessions {
     /// Sessions: names, ids or beginnings of ids
     #[arg(required = true, add = ArgValueCandidates::new(completions::sessions))]

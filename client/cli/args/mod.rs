@@ -92,7 +92,7 @@ pub(crate) enum Command {
     /// Stop an eval: the one that is named, or the one that runs now
     Interrupt(InterruptArgs),
     /// Give a session a fresh kernel
-    Restart(SessionArgs),
+    Restart(RestartArgs),
     /// End a session; what happened in it stays readable
     Kill(ManySessions),
     /// Delete ended sessions and everything they kept

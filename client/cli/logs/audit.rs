@@ -107,6 +107,11 @@ impl Audit {
             Event::Unshared(e) => {
                 request("unshare", None, Some(&e.by), format!("with {}", ls::plain(&e.with)), json!({ "with": e.with }))
             }
+            Event::CommSent(e) => {
+                let what = serde_json::to_value(e.message.what).unwrap_or_default();
+                let said = format!("{} {}", what.as_str().unwrap_or_default(), ls::plain(&e.message.comm));
+                request("comm", None, Some(&e.by), said, json!({ "what": what, "comm": e.message.comm, "life": e.life }))
+            }
             Event::SessionEnded(e) => {
                 let what = if e.by.is_some() { "kill" } else { "end" };
                 request(what, None, e.by.as_ref(), e.why.clone().unwrap_or_default(), json!({ "why": e.why }))

@@ -124,6 +124,8 @@ impl<W: Write> Transcript<W> {
             }
             Event::Shared(e) => self.timed(wall_ms, &format!("shared with {} (scope {}) by {}", e.with, e.scope, who(&e.by))),
             Event::Unshared(e) => self.timed(wall_ms, &format!("no longer shared with {}, by {}", e.with, who(&e.by))),
+            // For programs, like what a kernel says to them.
+            Event::CommSent(_) => Ok(()),
             Event::Unknown(kind) => self.note(&format!("(event {}: of a newer kind, {kind:#04x})", record.seq)),
         }
     }

@@ -147,7 +147,7 @@ impl Core {
         self.counters
     }
 
-    /// Takes a request: submit, interrupt, input, restart, kill, redact, share and unshare stay until they are answered, over any number
+    /// Takes a request: submit, interrupt, input, restart, kill, redact, share, unshare and comm stay until they are answered, over any number
     /// of links; questions about code and state go down with their link. The library sets `re`.
     ///
     /// # Errors
@@ -347,12 +347,13 @@ impl Core {
             return;
         }
         if self.position.wants_events()
+            && self.talk.held.is_none()
             && let Some(bytes) = self.credit.due()
         {
             self.lanes.control(CHANNEL, &Message::Credit(Grant { bytes }), self.talk.max_frame);
         }
         // The hellos are in the lanes already; what follows them goes into the same write.
-        while self.lanes.wants_more() {
+        while self.lanes.wants_more() && self.talk.held.is_none() {
             if let Some(message) = self.outbox.next_to_send(now) {
                 self.lanes.bulk(CHANNEL, message, self.talk.max_frame);
             } else {

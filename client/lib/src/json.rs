@@ -4,19 +4,39 @@
 use crate::ids;
 use rialto_protocol::frame::Header;
 use rialto_protocol::limits::DEFAULT_MAX_FRAME;
-use rialto_protocol::message::{Greet, Hello, Open};
-use rialto_protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
+use rialto_protocol::message::{Greet, Hello, Open, Welcome};
+use rialto_protocol::version::{self, FEATURES, MAX_CONTRACT, MIN_CONTRACT};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec, kind};
 use serde_json::{Map, Value};
 
 /// The one session's channel.
 pub const CHANNEL: u16 = 1;
 
-/// The first bytes of such a connection: hello, open and greet.
+/// What follows the hello only where the other side has said that it can do it.
+#[derive(Debug)]
+pub struct Held(Box<Open>, Vec<u8>);
+
+impl Held {
+    /// What to send, now that it has answered.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn after(self, welcome: &Welcome) -> Result<Vec<u8>, ErrorReply> {
+        version::lacks(&self.0, welcome).map_or(Ok(self.1), Err)
+    }
+
+    /// The same, where the other side is of this very build.
+    #[must_use]
+    pub fn at_once(self) -> Vec<u8> {
+        self.1
+    }
+}
+
+/// The first bytes of such a connection: hello, open and greet; the last two later, where they ask for what not every bridge can do.
 ///
 /// # Errors
 /// Where the system has no dice.
-pub fn opening(app: &str, label: &str, open: Open, cookie: Option<Vec<u8>>) -> Result<Vec<u8>, ErrorReply> {
+pub fn opening(app: &str, label: &str, open: Open, cookie: Option<Vec<u8>>) -> Result<(Vec<u8>, Option<Held>), ErrorReply> {
     let hello = Hello {
         magic: "rialto".to_owned(),
         min: MIN_CONTRACT,
@@ -24,16 +44,21 @@ pub fn opening(app: &str, label: &str, open: Open, cookie: Option<Vec<u8>>) -> R
         max_frame: DEFAULT_MAX_FRAME,
         app: app.to_owned(),
         cookie: cookie.map(Bytes),
+        features: FEATURES.iter().map(|name| (*name).to_owned()).collect(),
         ..Hello::default()
     };
     let open = Open { re: 0, channel: CHANNEL, ..open };
     let greet =
         Greet { min: MIN_CONTRACT, max: MAX_CONTRACT, features: Vec::new(), client: ids::client_id()?, label: label.to_owned() };
-    let mut bytes = Vec::new();
+    let (mut bytes, mut rest) = (Vec::new(), Vec::new());
     codec::encode(&mut bytes, 0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
-    codec::encode(&mut bytes, 0, &Message::Open(open), DEFAULT_MAX_FRAME);
-    codec::encode(&mut bytes, CHANNEL, &Message::Greet(greet), DEFAULT_MAX_FRAME);
-    Ok(bytes)
+    codec::encode(&mut rest, 0, &Message::Open(open.clone()), DEFAULT_MAX_FRAME);
+    codec::encode(&mut rest, CHANNEL, &Message::Greet(greet), DEFAULT_MAX_FRAME);
+    if version::needs_features(&open) {
+        return Ok((bytes, Some(Held(Box::new(open), rest))));
+    }
+    bytes.append(&mut rest);
+    Ok((bytes, None))
 }
 
 /// Whether a frame of the session's has to be paid for with credit.
@@ -72,8 +97,17 @@ fn complete(kind: &str, map: &mut Map<String, Value>, number: &mut dyn FnMut() -
     if kind == "submit" && missing(map, "eval") {
         map.insert("eval".to_owned(), ids::eval_id()?.to_string().into());
     }
-    if matches!(kind, "interrupt" | "input" | "restart" | "kill" | "redact" | "share" | "unshare") && missing(map, "id") {
+    if matches!(kind, "interrupt" | "input" | "restart" | "kill" | "redact" | "share" | "unshare" | "comm") && missing(map, "id")
+    {
         map.insert("id".to_owned(), ids::request_id()?.to_string().into());
+    }
+    // JSON within a comm's message may stand as it is.
+    if let Some(Value::Object(message)) = map.get_mut("message").filter(|_| kind == "comm") {
+        for key in ["data", "metadata"] {
+            if let Some(object @ Value::Object(_)) = message.get_mut(key) {
+                *object = object.to_string().into();
+            }
+        }
     }
     Ok(())
 }

@@ -302,7 +302,8 @@ const fn is_kept(message: &Message) -> Option<bool> {
         | M::Kill(_)
         | M::Redact(_)
         | M::Share(_)
-        | M::Unshare(_) => Some(true),
+        | M::Unshare(_)
+        | M::Comm(_) => Some(true),
         M::Complete(_) | M::Inspect(_) | M::IsComplete(_) | M::GetStatus(_) | M::GetEval(_) => Some(false),
         _ => None,
     }
@@ -313,7 +314,8 @@ type Id = (bool, [u8; 16]);
 
 /// Whether it matters what came before it.
 const fn has_order(message: &Message) -> bool {
-    matches!(message, Message::Submit(_) | Message::Restart(_) | Message::Redact(_) | Message::Share(_) | Message::Unshare(_))
+    use Message as M;
+    matches!(message, M::Submit(_) | M::Restart(_) | M::Redact(_) | M::Share(_) | M::Unshare(_) | M::Comm(_))
 }
 
 fn id(message: &Message) -> Option<Id> {
@@ -325,6 +327,7 @@ fn id(message: &Message) -> Option<Id> {
         Message::Redact(m) => Some((false, m.id.0)),
         Message::Share(m) => Some((false, m.id.0)),
         Message::Unshare(m) => Some((false, m.id.0)),
+        Message::Comm(m) => Some((false, m.id.0)),
         _ => None,
     }
 }
@@ -338,6 +341,7 @@ const fn set_re(message: &mut Message, number: u32) {
         Message::Redact(m) => m.re = number,
         Message::Share(m) => m.re = number,
         Message::Unshare(m) => m.re = number,
+        Message::Comm(m) => m.re = number,
         Message::Complete(m) | Message::Inspect(m) | Message::IsComplete(m) => m.re = number,
         Message::GetStatus(m) => m.re = number,
         Message::GetEval(m) => m.re = number,
@@ -350,6 +354,9 @@ fn size(message: &Message) -> usize {
         + match message {
             Message::Submit(m) => m.code.len() + m.argv.iter().flatten().map(|a| a.len() + 24).sum::<usize>(),
             Message::Input(m) => m.data.0.len(),
+            Message::Comm(m) => {
+                m.message.data.len() + m.message.metadata.len() + m.message.buffers.iter().map(|b| b.0.len() + 24).sum::<usize>()
+            }
             _ => 0,
         }
 }
@@ -377,7 +384,7 @@ pub(crate) const fn fits(request: &Message, reply: &Message) -> bool {
         (request, reply),
         (M::Submit(_) | M::GetEval(_), M::EvalInfo(_))
             | (M::Interrupt(_), M::InterruptAnswer(_))
-            | (M::Input(_) | M::Restart(_) | M::Kill(_) | M::Redact(_) | M::Share(_) | M::Unshare(_), M::Carried(_))
+            | (M::Input(_) | M::Restart(_) | M::Kill(_) | M::Redact(_) | M::Share(_) | M::Unshare(_) | M::Comm(_), M::Carried(_))
             | (M::Complete(_), M::Completions(_))
             | (M::Inspect(_), M::Inspected(_))
             | (M::IsComplete(_), M::Completeness(_))

@@ -3,9 +3,10 @@
 use crate::ids;
 use crate::incoming::Answer;
 use crate::session::Session;
+use rialto_protocol::data::CommMessage;
 use rialto_protocol::kernel::{Completeness, Completions};
 use rialto_protocol::message::{
-    At, Escalate, EvalInfo, GetEval, Input, Interrupt, InterruptAnswer, Mutate, Plain, Redact, Share, Status, Unshare,
+    At, Comm, Escalate, EvalInfo, GetEval, Input, Interrupt, InterruptAnswer, Mutate, Plain, Redact, Share, Status, Unshare,
 };
 use rialto_protocol::{Bundle, Bytes, Code, ErrorReply, EvalId, Life, Message, Scope, Seq};
 
@@ -91,6 +92,15 @@ impl Session {
         let eof = data.is_none();
         let data = Bytes(data.unwrap_or_default());
         let message = Message::Input(Input { re: 0, id: ids::request_id()?, life, ask, data, eof });
+        expect!(self.request(message).await, Carried(carried) => carried.seq)
+    }
+
+    /// Sends a message to a comm of the kernel: to that of `life`, where it is said, and to no other.
+    ///
+    /// # Errors
+    /// `wrong_state` where the kernel has no comms, `no_kernel` where that life is over, among others.
+    pub async fn comm(&mut self, life: Option<Life>, message: CommMessage) -> Result<Seq, ErrorReply> {
+        let message = Message::Comm(Comm { re: 0, id: ids::request_id()?, life, message });
         expect!(self.request(message).await, Carried(carried) => carried.seq)
     }
 

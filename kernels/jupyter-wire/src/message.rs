@@ -123,6 +123,12 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 impl Message {
+    /// What is said about the message, an object.
+    pub fn set_metadata(&mut self, metadata: &Value) {
+        let [_, _, part, _] = &mut self.parts;
+        *part = json(metadata);
+    }
+
     /// A request, or an answer where there is a parent.
     #[must_use]
     pub fn new(header: Header, parent: Option<&Self>, content: &Value) -> Self {

@@ -139,6 +139,7 @@ impl Engine {
                 self.limits.memory / (1024 * 1024)
             )),
             best_effort: false,
+            comms: false,
         };
         self.state.out.tell(KernelEvent::Ready(info));
         loop {
@@ -152,7 +153,10 @@ impl Engine {
             self.background();
             let until = self.state.timers.borrow().next();
             match talk.next(until, false, |_| true) {
-                None | Some(KernelCommand::Input { .. } | KernelCommand::Interrupt(_) | KernelCommand::Shutdown) => {}
+                None
+                | Some(
+                    KernelCommand::Input { .. } | KernelCommand::Interrupt(_) | KernelCommand::Comm(..) | KernelCommand::Shutdown,
+                ) => {}
                 Some(KernelCommand::Exec(exec)) => self.exec(&exec),
                 Some(KernelCommand::Fence(k)) => {
                     talk.forget_interrupt();

@@ -111,6 +111,8 @@ impl Kernel for Js {
             KernelCommand::Interrupt(Step::Terminate) => self.talk.end(Ends::Terminated),
             KernelCommand::Interrupt(Step::Kill) => self.kill_group(),
             KernelCommand::Shutdown => self.talk.end(Ends::Asked),
+            // It says that it has none.
+            KernelCommand::Comm(..) => {}
             command => self.talk.say(command),
         }
     }

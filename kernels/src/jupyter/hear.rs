@@ -181,6 +181,7 @@ impl Jupyter {
                         }
                     }
                     (Some("idle"), Some(('p', number))) => self.probes.idle = self.probes.idle.max(number),
+                    (Some("idle"), Some(('c', number))) => self.took(number),
                     _ => {}
                 }
             }
@@ -378,6 +379,7 @@ impl Jupyter {
         while self.take_pipes() {}
         let Some(mut running) = self.running.take() else { return };
         let n = running.n;
+        self.took_before_eval();
         self.asks = None;
         self.ran = n;
         let runs = self.halves.flush();

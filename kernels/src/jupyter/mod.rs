@@ -13,6 +13,7 @@
 //! it has carried out the message.
 
 mod ask;
+mod comm;
 mod due;
 mod forms;
 mod hear;
@@ -133,6 +134,7 @@ struct Jupyter {
     interrupts: (u64, u64),
     /// The question that is open, and its request.
     asked: u64,
+    comms: comm::Comms,
     asks: Option<(u64, Message)>,
     due: Due,
     /// Why it is killed before it is ready.
@@ -148,6 +150,7 @@ impl Jupyter {
             language: one.spec.language.to_lowercase(),
             executable: program.clone(),
             pid: process.pid().unwrap_or(0),
+            comms: true,
             note: Some(format!("kernelspec {}", one.folder.display())),
             ..KernelInfo::default()
         };
@@ -177,6 +180,7 @@ impl Jupyter {
             probes: Probes::default(),
             interrupts: (0, 0),
             asked: 0,
+            comms: comm::Comms::default(),
             asks: None,
             due: Due::new(launch),
             failed: None,
@@ -347,6 +351,7 @@ impl Kernel for Jupyter {
                 });
                 self.n = exec.n;
                 self.running = Some(Running::new(exec.n, exec.show));
+                self.comms.before_eval();
                 self.due.heart_from_now();
                 self.send(Socket::Shell, "execute_request", ('e', exec.n), &content);
             }
@@ -358,6 +363,7 @@ impl Kernel for Jupyter {
             }
             KernelCommand::Input { ask, data, eof } => self.answer(ask, &data, eof),
             KernelCommand::Query(number, query) => self.query(number, query),
+            KernelCommand::Comm(number, message) => self.comm(number, message),
             KernelCommand::Shutdown => self.send(Socket::Control, "shutdown_request", ('s', 0), &json!({ "restart": false })),
         }
     }

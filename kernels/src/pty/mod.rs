@@ -191,6 +191,7 @@ impl PtyKernel {
                 pid: process.pid().unwrap_or(0),
                 note: Some(note).filter(|note| !note.is_empty()),
                 best_effort: true,
+                comms: false,
             };
             self.talk.told.push_back(KernelEvent::Ready(info));
             self.talk.tell_early();
@@ -275,6 +276,8 @@ impl Kernel for PtyKernel {
                 self.talk.told.push_back(KernelEvent::Answer(number, answer));
             }
             KernelCommand::Shutdown => self.talk.leave(),
+            // It says that it has none.
+            KernelCommand::Comm(..) => {}
         }
     }
 

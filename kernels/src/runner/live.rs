@@ -152,6 +152,8 @@ impl Kernel for Live {
             KernelCommand::Fence(k) => self.channel.send(|tx| wire::put_fence(tx, k)),
             KernelCommand::Input { ask, data, eof } => self.channel.send(|tx| wire::put_input(tx, ask, &data, eof)),
             KernelCommand::Query(id, query) => self.channel.send(|tx| wire::put_query(tx, id, &query)),
+            // It says that it has none.
+            KernelCommand::Comm(..) => {}
         }
     }
 

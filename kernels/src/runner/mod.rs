@@ -321,6 +321,8 @@ impl Runner {
             KernelCommand::Input { ask, data, eof } => input.answer(ask, &data, eof),
             KernelCommand::Query(id, query) => channel.send(|tx| lines::put_query(tx, id, &query)),
             KernelCommand::Shutdown => channel.send(lines::put_shutdown),
+            // It says that it has none.
+            KernelCommand::Comm(..) => {}
         }
     }
 
@@ -406,6 +408,8 @@ impl Kernel for Runner {
             KernelCommand::Input { ask, data, eof } => self.channel.send(|tx| wire::put_input(tx, ask, &data, eof)),
             KernelCommand::Query(id, query) => self.channel.send(|tx| wire::put_query(tx, id, &query)),
             KernelCommand::Shutdown => self.channel.send(wire::put_shutdown),
+            // It says that it has none.
+            KernelCommand::Comm(..) => {}
         }
     }
 

@@ -1,7 +1,7 @@
-//! What else changes a session: answers to a program, restart, kill, redact, sharing.
+//! What else changes a session: answers to a program, messages to comms, restart, kill, redact, sharing.
 
 use super::unset;
-use crate::data::Bytes;
+use crate::data::{Bytes, CommMessage};
 use crate::error::is_zero;
 use crate::ids::{EvalId, Life, RequestId, Seq};
 use crate::scope::Scope;
@@ -26,6 +26,21 @@ pub struct Input {
     /// Nothing more will come.
     #[serde(default, skip_serializing_if = "unset")]
     pub eof: bool,
+}
+
+/// Sends a message to a comm of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comm {
+    /// For the reply.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub re: u32,
+    /// The request.
+    pub id: RequestId,
+    /// The life that has the comm. Absent: the one that lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Life>,
+    /// The message.
+    pub message: CommMessage,
 }
 
 /// A mutating request with nothing but its id: restart, kill.

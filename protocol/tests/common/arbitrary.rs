@@ -3,7 +3,7 @@
 //! Structs are named field by field, so that the compiler says where a new field is missing here.
 
 use proptest::prelude::*;
-use rialto_protocol::data::{Failure, OnError, Run, Show, Stream};
+use rialto_protocol::data::{CommMessage, CommStep, Failure, OnError, Run, Show, Stream};
 use rialto_protocol::error::ErrorReply;
 use rialto_protocol::event::*;
 use rialto_protocol::ids::*;
@@ -68,6 +68,7 @@ choices! {
     Show: Value Nothing;
     Stream: Stdout Stderr;
     DisplayRole: Display Result;
+    CommStep: Open Msg Close;
     Step: Interrupt Again Terminate Kill;
 }
 
@@ -153,7 +154,7 @@ structs! {
     Cursor { epoch seq }
     Stamp { wall_ms mono_us }
     Who { principal client label }
-    KernelInfo { language version executable pid note best_effort }
+    KernelInfo { language version executable pid note best_effort comms }
     Death { code signal failed_start }
     Failure { name value traceback }
     Run { stream data }
@@ -199,6 +200,8 @@ structs! {
     Escalate { again_ms terminate_ms kill_ms answer_ms }
     Input { re id life ask data eof }
     At { re code cursor detail }
+    Comm { re id life message }
+    CommMessage { what comm target data metadata buffers }
     Mutate { re id }
     Redact { re id eval }
     Share { re id with scope }
@@ -221,6 +224,7 @@ structs! {
     SessionEnded { by id why }
     Shared { with scope by id }
     Unshared { with by id }
+    CommSent { life message by id }
 }
 
 /// The message of the n-th kind; every kind has its turn.
@@ -249,8 +253,8 @@ pub fn any_message(pick: u8, d: &mut Dice<'_>) -> Message {
     turn! {
         messages: Hello Welcome Goaway Error Open Opened Close Closed Greet Greeted Credit Notice Attached Detached EvalInfo
             InterruptAnswer Carried Completions Inspected Completeness Status Listing Gap Rewound Attach Detach GetStatus GetEval List
-            Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact Share Unshare;
+            Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact Share Unshare Comm;
         events: Created EpochStarted LifeStarted LifeEnded Accepted Started Output Display Asked Answered Interrupting InterruptNoted
-            Ended Redacted SessionEnded Shared Unshared
+            Ended Redacted SessionEnded Shared Unshared CommSent
     }
 }

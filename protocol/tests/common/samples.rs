@@ -234,7 +234,20 @@ pub fn messages() -> Vec<(&'static str, Vec<Case>)> {
             "unshare",
             vec![("full", json!({ "re": 4, "id": ID2, "with": "uid:1001" })), ("lean", json!({ "id": ID2, "with": "uid:1001" }))],
         ),
+        (
+            "comm",
+            vec![
+                ("full", json!({ "re": 4, "id": ID2, "life": 2, "message": comm() })),
+                ("lean", json!({ "id": ID2, "message": { "what": "msg", "comm": "c1" } })),
+            ],
+        ),
     ]
+}
+
+/// A message to a comm, with everything in it.
+fn comm() -> Value {
+    json!({ "what": "open", "comm": "c1", "target": "jupyter.widget", "data": "{\"state\":{}}", "metadata": "{\"version\":\"2.1.0\"}",
+        "buffers": [{ "base64": "/w==" }] })
 }
 
 /// The events; `output` is made in [`record`], because its form is frozen and has no map.
@@ -338,6 +351,7 @@ pub fn events() -> Vec<(&'static str, Vec<Case>)> {
         ("session_ended", vec![("full", json!({ "by": who(), "id": ID2 })), ("lean", json!({}))]),
         ("shared", vec![("full", json!({ "with": "uid:1001", "scope": "eval", "by": who(), "id": ID2 }))]),
         ("unshared", vec![("full", json!({ "with": "uid:1001", "by": who(), "id": ID2 }))]),
+        ("comm_sent", vec![("full", json!({ "life": 2, "message": comm(), "by": who(), "id": ID2 }))]),
     ]
 }
 
@@ -362,7 +376,7 @@ pub fn record(name: &str, body: Value) -> Message {
         "created" Created, "epoch_started" EpochStarted, "life_started" LifeStarted, "life_ended" LifeEnded, "accepted" Accepted,
         "started" Started, "display" Display, "asked" Asked, "answered" Answered, "interrupting" Interrupting,
         "interrupt_noted" InterruptNoted, "ended" Ended, "redacted" Redacted, "session_ended" SessionEnded,
-        "shared" Shared, "unshared" Unshared
+        "shared" Shared, "unshared" Unshared, "comm_sent" CommSent
     );
     Message::Event(Record { seq: 700, at: Stamp { wall_ms: 1_790_000_000_000, mono_us: 5_000_000 }, event })
 }

@@ -1,5 +1,6 @@
 //! A session in a few words: a past that is looked up by hand, three clients, and what comes out of one input.
 
+mod comms;
 mod idle;
 mod sharing;
 
@@ -65,6 +66,7 @@ impl Archive for Past {
             Event::Redacted(e) => Some(e.id),
             Event::Shared(e) => Some(e.id),
             Event::Unshared(e) => Some(e.id),
+            Event::CommSent(e) => Some(e.id),
             Event::SessionEnded(e) => e.id,
             _ => None,
         };

@@ -9,7 +9,7 @@ use crate::sessions::{APP, observed, open};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::Uri;
-use rialto_client::json::{CHANNEL, costs_credit, opening};
+use rialto_client::json::{CHANNEL, Held, costs_credit, opening};
 use rialto_client::protocol::assemble::Assembler;
 use rialto_client::protocol::frame::Decoder;
 use rialto_client::protocol::limits::{DEFAULT_CREDIT, DEFAULT_MAX_FRAME, MAX_EVENT};
@@ -82,7 +82,9 @@ impl Conversation {
         let wanted = if query(uri, "observe").is_some() { observed(&session) } else { open(&session, kernel.as_deref())? };
         let link = through.connect(wanted).await?;
         let (read, mut write) = tokio::io::split(link.stream);
-        let bytes = opening(APP, "json", link.open, None)?;
+        let (mut bytes, held) = opening(APP, "json", link.open, None)?;
+        // The daemon that this runs in.
+        bytes.extend(held.map(Held::at_once).unwrap_or_default());
         let lost = |why: std::io::Error| ErrorReply::new(0, Code::Disconnected, format!("the bridge is gone: {why}"));
         write.write_all(&bytes).await.map_err(lost)?;
         write.flush().await.map_err(lost)?;

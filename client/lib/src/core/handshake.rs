@@ -1,5 +1,5 @@
 //! What goes over a new link first: hello, open, greet, attach, and at once whatever waits, in one write. Nothing waits for
-//! an answer, because a cold start is paid in round trips.
+//! an answer, because a cold start is paid in round trips; but for what an old bridge would pass over in silence.
 
 use super::{CHANNEL, Core, Phase};
 use crate::incoming::{Connected, Incoming};
@@ -7,7 +7,7 @@ use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::limits::{DEFAULT_MAX_FRAME, FLOOR_MAX_FRAME, MAX_EVENT};
 use rialto_protocol::message::{Attached, Greet, Greeted, Hello, Open, Opened, Welcome};
-use rialto_protocol::version::{MAX_CONTRACT, MIN_CONTRACT};
+use rialto_protocol::version::{self, FEATURES, MAX_CONTRACT, MIN_CONTRACT};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct Conversation {
     pub(super) leave_at: Option<Duration>,
     /// and why.
     pub(super) leave_why: &'static str,
+    /// What is asked for only once the other side has said that it can do it. Nothing else is sent before.
+    pub(super) held: Option<Box<Open>>,
     /// The caller leaves: a last word behind everything else.
     pub(super) goodbye: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Conversation {
             goaway_ms: None,
             leave_at: None,
             leave_why: "",
+            held: None,
             goodbye: false,
         }
     }
@@ -78,12 +81,21 @@ impl Core {
             magic: "rialto".to_owned(),
             min: MIN_CONTRACT,
             max: MAX_CONTRACT,
-            features: Vec::new(),
+            features: FEATURES.iter().map(|name| (*name).to_owned()).collect(),
             max_frame: self.options.max_frame,
             app: self.options.app.clone(),
             cookie: cookie.map(Bytes),
             on_behalf: None,
         };
+        self.lanes.control(0, &Message::Hello(hello), FLOOR_MAX_FRAME);
+        if version::needs_features(&open) {
+            self.talk.held = Some(Box::new(open));
+        } else {
+            self.open(open);
+        }
+    }
+
+    fn open(&mut self, open: Open) {
         let greet = Greet {
             min: MIN_CONTRACT,
             max: MAX_CONTRACT,
@@ -91,7 +103,6 @@ impl Core {
             client: self.options.client,
             label: self.options.label.clone(),
         };
-        self.lanes.control(0, &Message::Hello(hello), FLOOR_MAX_FRAME);
         let open = Open { re: RE_OPEN, channel: CHANNEL, ..open };
         self.lanes.bulk(0, &Message::Open(open), FLOOR_MAX_FRAME);
         self.lanes.bulk(CHANNEL, &Message::Greet(greet), FLOOR_MAX_FRAME);
@@ -110,6 +121,12 @@ impl Core {
         let agreed = welcome.max_frame.min(self.options.max_frame).max(FLOOR_MAX_FRAME);
         self.talk.max_frame = agreed;
         self.talk.decoder.set_max_frame(agreed);
+        if let Some(open) = self.talk.held.take() {
+            if let Some(why) = version::lacks(&open, &welcome) {
+                return self.close(why);
+            }
+            self.open(*open);
+        }
         self.talk.welcome = Some(welcome);
         self.settle(now);
     }

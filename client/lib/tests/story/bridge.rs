@@ -1,7 +1,9 @@
 //! The other side: one session that outlives its links.
 
 use rialto_client::protocol::assemble::Assembler;
-use rialto_client::protocol::event::{Accepted, Answered, Display, Ended, Event, Output, Redacted, SessionEnded, Stamp, Who};
+use rialto_client::protocol::event::{
+    Accepted, Answered, CommSent, Display, Ended, Event, Output, Redacted, SessionEnded, Stamp, Who,
+};
 use rialto_client::protocol::frame::{Decoder, HEADER, Header};
 use rialto_client::protocol::kernel::DisplayRole;
 use rialto_client::protocol::message::*;
@@ -44,6 +46,8 @@ pub(crate) struct Bridge {
     pub(crate) mute: bool,
     /// Bytes that a large display has.
     pub(crate) display: usize,
+    /// What it can do beyond the contract.
+    pub(crate) features: Vec<String>,
 }
 
 /// What dies with one.
@@ -101,6 +105,7 @@ impl Default for Bridge {
             silent_rewind: false,
             mute: false,
             display: 0,
+            features: Vec::new(),
         }
     }
 }
@@ -170,7 +175,10 @@ impl Bridge {
                 conn.max_frame = hello.max_frame.min(MAX_FRAME);
                 let max_frame = conn.max_frame;
                 conn.hello = Some(hello);
-                conn.say(0, &Message::Welcome(Welcome { contract: 1, max_frame, ..Welcome::default() }));
+                conn.say(
+                    0,
+                    &Message::Welcome(Welcome { contract: 1, max_frame, features: self.features.clone(), ..Welcome::default() }),
+                );
             }
             Message::Open(open) => {
                 assert_eq!(header.channel, 0);
@@ -257,6 +265,10 @@ impl Bridge {
                 self.once(re, i.id, Event::Answered(Answered { n: 1, ask: i.ask, by, id: i.id, len: 0, data: None, eof: false }))
             }
             Message::Redact(r) => self.once(re, r.id, Event::Redacted(Redacted { n: 1, by: Who::default(), id: r.id })),
+            Message::Comm(c) => {
+                let by = Who::default();
+                self.once(re, c.id, Event::CommSent(CommSent { life: 1, message: c.message, by, id: c.id }))
+            }
             Message::Kill(k) => self.once(re, k.id, Event::SessionEnded(SessionEnded { by: None, id: Some(k.id), why: None })),
             Message::Restart(r) => self.once(re, r.id, Event::Redacted(Redacted { n: 0, by: Who::default(), id: r.id })),
             Message::GetEval(g) => {

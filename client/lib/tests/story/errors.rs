@@ -1,8 +1,8 @@
 //! A bridge that is none, is broken, or says no.
 
-use crate::world::{World, options, submit};
+use crate::world::{World, eval_id, open, options, request_id, submit};
 use rialto_client::protocol::frame::Header;
-use rialto_client::protocol::message::{Hello, Notice, Welcome};
+use rialto_client::protocol::message::{Create, Hello, Notice, Open, Welcome};
 use rialto_client::protocol::{Code, ErrorReply, Message};
 use rialto_client::{Incoming, Keepalive, Options, Policy, Start};
 use std::time::Duration;
@@ -17,6 +17,33 @@ fn linked(options: Options) -> World {
     let open = world.core.wants_link(world.now).unwrap();
     world.core.linked(world.now, None, open, false);
     world
+}
+
+#[test]
+fn what_an_old_bridge_would_pass_over_is_not_asked_of_it() {
+    let with_venv = || {
+        let mut create = Create::new(request_id(1), "python".to_owned());
+        create.setup.venv = Some("/v".to_owned());
+        Open { create: Some(create), ..open() }
+    };
+    let mut old = World::opening(with_venv(), options(Start::After(None)));
+    old.send(submit(2, "must not run"));
+    old.run();
+    let why = old.core.closed().expect("it is over").text.clone();
+    assert!(why.contains("too old for --venv"), "{why}");
+    assert!(old.bridge.opens.is_empty() && old.bridge.ran.is_empty(), "nothing was begun");
+    let mut new = World::opening(with_venv(), options(Start::After(None)));
+    new.bridge.features = vec!["setup".to_owned()];
+    new.send(submit(2, "runs"));
+    new.run();
+    assert_eq!(new.bridge.ran, [eval_id(2)]);
+    assert_eq!(new.conn.as_ref().unwrap().hello.as_ref().unwrap().features, ["setup"]);
+    // What was made is only looked for when the link is lost.
+    new.bridge.features.clear();
+    new.cut();
+    new.send(submit(3, "runs as well"));
+    new.run();
+    assert_eq!(new.bridge.ran, [eval_id(2), eval_id(3)]);
 }
 
 #[test]

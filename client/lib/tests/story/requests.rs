@@ -1,8 +1,9 @@
 //! What is sent again, in which order, and to whom.
 
 use crate::world::{World, eval_id, interrupt, request_id, submit};
+use rialto_client::protocol::data::CommMessage;
 use rialto_client::protocol::event::Event;
-use rialto_client::protocol::message::{EvalInfo, Goaway, Mutate, Plain, Redact};
+use rialto_client::protocol::message::{Comm, EvalInfo, Goaway, Mutate, Plain, Redact};
 use rialto_client::protocol::{Code, ErrorReply, Message};
 use rialto_client::{Incoming, Keep, MAX_QUERIES, MAX_REQUESTS, Start};
 use std::time::Duration;
@@ -30,6 +31,34 @@ fn what_was_not_answered_is_sent_again_in_order() {
     world.cut();
     world.run();
     assert_eq!(world.heard_submits(), [], "what is answered is not sent again");
+}
+
+#[test]
+fn what_is_said_to_a_comm_without_a_link_arrives_once_and_in_its_place() {
+    let comm = |id: u8| {
+        let message = CommMessage { comm: "c".to_owned(), ..CommMessage::default() };
+        Message::Comm(Comm { re: 0, id: request_id(id), life: Some(1), message })
+    };
+    let mut world = World::new(Start::After(None));
+    world.run();
+    world.cut();
+    world.send(comm(1));
+    world.send(submit(2, "between"));
+    world.send(comm(3));
+    // The same once more is the same.
+    world.send(comm(1));
+    world.bridge.mute = true;
+    world.run();
+    world.bridge.mute = false;
+    world.bridge.heard.clear();
+    world.cut();
+    world.run();
+    let heard = |m: &Message| match m {
+        Message::Comm(m) => Some(m.id.0[0]),
+        Message::Submit(m) => Some(m.eval.0[0]),
+        _ => None,
+    };
+    assert_eq!(world.bridge.heard.iter().filter_map(heard).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[test]

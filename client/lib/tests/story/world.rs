@@ -64,8 +64,12 @@ impl World {
     }
 
     pub(crate) fn with(options: Options) -> Self {
+        Self::opening(open(), options)
+    }
+
+    pub(crate) fn opening(open: Open, options: Options) -> Self {
         Self {
-            core: Core::new(open(), options),
+            core: Core::new(open, options),
             bridge: Bridge::default(),
             conn: None,
             now: Duration::ZERO,
