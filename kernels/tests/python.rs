@@ -1,8 +1,8 @@
 //! The Python kernel, driven through the trait on the real interpreter. `RIALTO_TEST_PYTHON` names another one than
 //! `python3`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-// A binary's modules are reached from nowhere else.
-#![allow(unreachable_pub)]
+// A binary's modules are reached from nowhere else, and of the driver each language uses a part.
+#![allow(unreachable_pub, dead_code)]
 
 #[path = "python/blocking.rs"]
 mod blocking;

@@ -6,10 +6,7 @@ use rialto_protocol::kernel::{Answer, Completeness, Query};
 #[test]
 fn open_constructs_ask_for_more() {
     let mut d = start();
-    let mut judge = |code: &str| match d.query(Query::IsComplete { code: code.into() }) {
-        Answer::Completeness(it) => it,
-        other => panic!("{other:?}"),
-    };
+    let mut judge = |code| d.judge(code);
     for code in [
         "echo hi",
         "f() { :; }",
@@ -54,10 +51,7 @@ fn completion_knows_commands_variables_and_files() {
     std::fs::write(folder.path().join("with space.txt"), "").unwrap();
     let mut d = start();
     d.exec(&format!("cd {}; my_function() {{ :; }}; my_variable=1; alias my_alias=ls", folder.path().display())).ok();
-    let mut complete = |code: &str| match d.query(Query::Complete { code: code.into(), cursor: code.len() }) {
-        Answer::Completions(c) => (c.start, c.items.into_iter().map(|i| i.text).collect::<Vec<_>>()),
-        other => panic!("{other:?}"),
-    };
+    let mut complete = |code| d.complete(code);
     assert_eq!(complete("my_f"), (0, vec!["my_function".to_owned()]));
     assert_eq!(complete("é | my_"), (5, vec!["my_alias".to_owned(), "my_function".to_owned()]));
     assert_eq!(complete("echo $my_"), (5, vec!["$my_variable".to_owned()]));

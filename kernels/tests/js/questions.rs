@@ -47,10 +47,7 @@ fn names_are_explained() {
 #[test]
 fn what_is_not_finished_is_known() {
     let mut d = start();
-    let mut judge = |code: &str| match d.query(Query::IsComplete { code: code.into() }) {
-        Answer::Completeness(answer) => answer,
-        other => panic!("{other:?}"),
-    };
+    let mut judge = |code| d.judge(code);
     let more = |indent: &str| Completeness::Incomplete { indent: indent.into() };
     for (code, expected) in [
         ("1 + 1", Completeness::Complete),

@@ -1,22 +1,12 @@
 //! An interrupt ends the eval it was for, and never the next.
 
-use crate::driver::{Driver, Outcome};
+use crate::driver::Driver;
 use crate::{made, python, start};
 use rialto_protocol::kernel::DoneHow;
 
-/// Runs this until it has written `up`, then interrupts it.
-fn interrupted(d: &mut Driver, code: &str) -> Outcome {
-    d.submit(code);
-    let mut outcome = Outcome::default();
-    d.until_out(&mut outcome, "up");
-    d.interrupt();
-    d.finish_into(&mut outcome);
-    outcome
-}
-
 #[track_caller]
 fn is_stopped(d: &mut Driver, code: &str) {
-    let outcome = interrupted(d, code);
+    let outcome = d.interrupted(code);
     assert!(matches!(outcome.how(), DoneHow::Interrupted(_)), "{:?}", outcome.how());
     d.fence();
 }

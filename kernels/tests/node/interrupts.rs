@@ -2,18 +2,12 @@
 
 use crate::driver::{Driver, Outcome};
 use crate::start;
-use rialto_protocol::kernel::{DoneHow, KernelCommand, KernelEvent, Step};
+use rialto_protocol::kernel::{DoneHow, KernelCommand, Step};
 
 #[track_caller]
 fn interrupted(d: &mut Driver, code: &str) -> String {
-    d.submit(code);
-    let mut outcome = Outcome::default();
-    d.until_out(&mut outcome, "up");
-    d.interrupt();
-    d.finish_into(&mut outcome);
-    for event in d.fence() {
-        assert!(matches!(event, KernelEvent::Output { background: true, .. }), "{code}: {event:?}");
-    }
+    let outcome = d.interrupted(code);
+    d.fence_in_silence(code);
     match outcome.how() {
         DoneHow::Interrupted(failure) => failure.traceback.clone(),
         other => panic!("{code}: {other:?} {:?}", outcome.err()),

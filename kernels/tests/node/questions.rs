@@ -6,10 +6,7 @@ use rialto_protocol::kernel::{Answer, Completeness, Query};
 #[test]
 fn open_constructs_ask_for_more() {
     let mut d = start();
-    let mut judge = |code: &str| match d.query(Query::IsComplete { code: code.into() }) {
-        Answer::Completeness(it) => it,
-        other => panic!("{other:?}"),
-    };
+    let mut judge = |code| d.judge(code);
     for code in [
         "1 + 1",
         "await fetch",
@@ -58,10 +55,7 @@ fn completion_knows_names_properties_and_modules_and_runs_nothing() {
     let mut d = start();
     d.exec("let counter = 0; const o = { alpha: 1, get beta() { counter++; return {} }, gamma() {} }; function myFunction() {}")
         .ok();
-    let mut complete = |code: &str| match d.query(Query::Complete { code: code.into(), cursor: code.len() }) {
-        Answer::Completions(c) => (c.start, c.items.into_iter().map(|i| i.text).collect::<Vec<_>>()),
-        other => panic!("{other:?}"),
-    };
+    let mut complete = |code| d.complete(code);
     assert_eq!(complete("o.").1[..3], ["alpha", "beta", "gamma"]);
     assert_eq!(complete("é = o.al"), (7, vec!["alpha".to_owned()]));
     assert_eq!(complete("myF").1, ["myFunction"]);

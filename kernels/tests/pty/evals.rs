@@ -1,7 +1,7 @@
 //! What an eval's output is: what came between what was typed and the next prompt, and nothing else.
 
 use crate::{how, says, start};
-use rialto_protocol::kernel::{Answer, Completeness, DoneHow, Query};
+use rialto_protocol::kernel::{Completeness, DoneHow};
 
 #[test]
 fn sqlite3() {
@@ -109,10 +109,7 @@ fn what_is_unfinished_is_taken_back() {
     assert_eq!(outcome.failure().name, "Unfinished");
     assert_eq!(d.exec("echo fine").out(), "fine\n");
     // What was seen to be unfinished is known to be; what was not is not run to find out.
-    let mut judged = |code: &str| match d.query(Query::IsComplete { code: code.into() }) {
-        Answer::Completeness(it) => it,
-        other => panic!("{other:?}"),
-    };
+    let mut judged = |code| d.judge(code);
     assert_eq!(judged("for i in 1 2; do"), Completeness::Incomplete { indent: String::new() });
     assert_eq!(judged("for i in 3; do"), Completeness::Unknown);
 

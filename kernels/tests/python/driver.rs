@@ -3,7 +3,7 @@
 use rialto_kernels::{Kernel, launch};
 use rialto_protocol::data::{Bundle, Failure, Show, Stream};
 use rialto_protocol::kernel::{
-    Answer, Ask, Death, Done, DoneHow, Exec, KernelCommand, KernelEvent, KernelInfo, Launch, Query, Step,
+    Answer, Ask, Completeness, Death, Done, DoneHow, Exec, KernelCommand, KernelEvent, KernelInfo, Launch, Query, Step,
 };
 use std::future::poll_fn;
 use std::task::Poll;
@@ -279,6 +279,25 @@ impl Driver {
         }
     }
 
+    /// The outcome of code that writes `up` and is interrupted then.
+    #[track_caller]
+    pub fn interrupted(&mut self, code: &str) -> Outcome {
+        self.submit(code);
+        let mut outcome = Outcome::default();
+        self.until_out(&mut outcome, "up");
+        self.interrupt();
+        self.finish_into(&mut outcome);
+        outcome
+    }
+
+    /// A fence that nothing of an eval overtakes.
+    #[track_caller]
+    pub fn fence_in_silence(&mut self, after: &str) {
+        for event in self.fence() {
+            assert!(matches!(event, KernelEvent::Output { background: true, .. }), "{after}: {event:?}");
+        }
+    }
+
     pub fn reply(&mut self, ask: &Ask, data: &str, eof: bool) {
         self.send(KernelCommand::Input { ask: ask.ask, data: data.into(), eof });
     }
@@ -292,6 +311,24 @@ impl Driver {
                 KernelEvent::Output { background: true, .. } => {}
                 other => panic!("instead of an answer came {other:?}"),
             }
+        }
+    }
+
+    /// Whether that is complete.
+    #[track_caller]
+    pub fn judge(&mut self, code: &str) -> Completeness {
+        match self.query(Query::IsComplete { code: code.into() }) {
+            Answer::Completeness(it) => it,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What could stand at its end: from where on, and the texts.
+    #[track_caller]
+    pub fn complete(&mut self, code: &str) -> (usize, Vec<String>) {
+        match self.query(Query::Complete { code: code.into(), cursor: code.len() }) {
+            Answer::Completions(c) => (c.start, c.items.into_iter().map(|i| i.text).collect()),
+            other => panic!("{other:?}"),
         }
     }
 
