@@ -29,6 +29,11 @@ const LONGEST: usize = 16 * 1024;
 const START: Duration = Duration::from_secs(30);
 /// How long a program may leave its input unread while more of it waits than we hold.
 const STALL: Duration = Duration::from_secs(60);
+const UNREAD: &str = "the program did not read its input for a minute, and no more of it is kept";
+const OTHERS: &str =
+    "the program did not read its input for a minute, and all that is kept of input for programs is taken; try again later";
+/// How often it is looked whether others have made room.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between us and whatever reads the input. Bytes.
 const PIPE: usize = 64 * 1024;
 /// What else the peer says and the program has not taken: a window that is being resized says it often, and the last one counts.
@@ -156,7 +161,14 @@ async fn carry(
             Wires::new(Box::new(input), Box::new(write.make_writer()), Box::new(write.make_writer_ext(Some(1))), controls);
         shared.programs.run(asked, wires)
     };
-    pump(conn, serving, read, ours, to).await
+    let (exit, why) = pump(conn, serving, read, ours, to).await;
+    if let Some(why) = why {
+        tracing::warn!(from = %conn.from, why, "ssh: closed a channel");
+        let said = format!("rialto: {why}\n");
+        // Where its client takes nothing either, the log has it.
+        let _ = tokio::time::timeout(LAST_WORDS, write.extended_data(1, said.as_bytes())).await;
+    }
+    exit
 }
 
 async fn pump(
@@ -165,18 +177,26 @@ async fn pump(
     read: &mut ChannelReadHalf,
     to: DuplexStream,
     controls: mpsc::Sender<Control>,
-) -> Exit {
-    let mut input = Input::to(to);
+) -> (Exit, Option<&'static str>) {
+    let mut input = Input::to(to, Arc::clone(&conn.shared.spilled));
+    let mut named = false;
     let mut controls = Some(controls);
     loop {
         let stalled = input.moved + STALL;
+        if input.waits_for_others() && !named {
+            named = true;
+            let most = conn.shared.limits.unread >> 20;
+            tracing::warn!(from = %conn.from, "ssh: programs have left {most} MiB of input unread, the most there may be; not read further");
+        }
         tokio::select! {
-            exit = &mut serving => return exit,
+            exit = &mut serving => return (exit, None),
             () = input.step() => {}
             () = sleep_until(stalled), if input.full() => {
-                tracing::warn!("ssh: a channel's input was not read for a minute; closed");
-                return Exit::Signal("PIPE".to_owned());
+                let why = if input.waits_for_others() { OTHERS } else { UNREAD };
+                return (Exit::Signal("PIPE".to_owned()), Some(why));
             }
+            // Others may have read some of theirs.
+            () = tokio::time::sleep(LOOK_AGAIN), if input.waits_for_others() => {}
             // Which channel was meant is not known where there are more: then none.
             () = conn.deaf.notified(), if controls.is_some() => if conn.open.load(Ordering::Relaxed) == 1 {
                 input.end();

@@ -7,11 +7,44 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
 /// In the file. Bytes. Then the connection is not read any further.
 const SPILL: u64 = 256 * 1024 * 1024;
+
+/// What the files of all programs hold together. Beyond its ceiling no connection is read further whose program has input left.
+#[derive(Debug)]
+pub(super) struct Spilled {
+    most: u64,
+    taken: AtomicU64,
+}
+
+impl Spilled {
+    pub(super) const fn at_most(most: u64) -> Self {
+        Self { most, taken: AtomicU64::new(0) }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.most
+    }
+}
+
+/// A file without a name, how far it has been read back, and how far it is written.
+struct Kept {
+    file: File,
+    at: u64,
+    end: u64,
+    of: Arc<Spilled>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.of.taken.fetch_sub(self.end, Ordering::Relaxed);
+    }
+}
 /// Read back at once. Bytes.
 const CHUNK: usize = 64 * 1024;
 
@@ -20,8 +53,9 @@ pub(super) struct Input {
     to: Option<DuplexStream>,
     waiting: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// What did not fit: the file, how far it has been read back, and how far it is written.
-    file: Option<(File, u64, u64)>,
+    /// What did not fit.
+    file: Option<Kept>,
+    spilled: Arc<Spilled>,
     /// The disk takes no more either.
     stuck: bool,
     ended: bool,
@@ -30,14 +64,20 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn to(to: DuplexStream) -> Self {
+    pub(super) fn to(to: DuplexStream, spilled: Arc<Spilled>) -> Self {
         let waiting = VecDeque::new();
-        Self { to: Some(to), waiting, bytes: 0, file: None, stuck: false, ended: false, moved: Instant::now() }
+        Self { to: Some(to), waiting, bytes: 0, file: None, spilled, stuck: false, ended: false, moved: Instant::now() }
     }
 
     /// Whether there is no more room for any.
     pub(super) fn full(&self) -> bool {
-        self.bytes >= WINDOW as usize && (self.stuck || self.file.as_ref().is_some_and(|(_, _, end)| *end >= SPILL))
+        let own = self.stuck || self.file.as_ref().is_some_and(|kept| kept.end >= SPILL);
+        (self.bytes >= WINDOW as usize && own) || self.waits_for_others()
+    }
+
+    /// Whether that is because of what others have not read.
+    pub(super) fn waits_for_others(&self) -> bool {
+        (self.bytes >= WINDOW as usize || self.file.is_some()) && self.spilled.is_full()
     }
 
     pub(super) fn push(&mut self, data: &[u8]) {
@@ -56,21 +96,22 @@ impl Input {
     fn spill(&mut self, data: &[u8]) -> io::Result<()> {
         // Until it is known otherwise.
         self.stuck = true;
-        let (file, _, end) = match &mut self.file {
-            Some(spilled) => spilled,
-            none => none.insert((tempfile::tempfile()?, 0, 0)),
+        let kept = match &mut self.file {
+            Some(kept) => kept,
+            none => none.insert(Kept { file: tempfile::tempfile()?, at: 0, end: 0, of: Arc::clone(&self.spilled) }),
         };
-        match file.write_all_at(data, *end) {
+        match kept.file.write_all_at(data, kept.end) {
             Ok(()) => {
-                *end += data.len() as u64;
+                kept.end += data.len() as u64;
+                kept.of.taken.fetch_add(data.len() as u64, Ordering::Relaxed);
                 self.stuck = false;
                 Ok(())
             }
             Err(why) => {
                 // What is in the file already comes before this, and so this cannot go to memory.
-                let Some((file, at, end)) = self.file.take() else { return Err(why) };
-                let mut rest = vec![0; usize::try_from(end - at).unwrap_or_default()];
-                if rest.len() > CHUNK * 16 || file.read_exact_at(&mut rest, at).is_err() {
+                let Some(kept) = self.file.take() else { return Err(why) };
+                let mut rest = vec![0; usize::try_from(kept.end - kept.at).unwrap_or_default()];
+                if rest.len() > CHUNK * 16 || kept.file.read_exact_at(&mut rest, kept.at).is_err() {
                     self.give_up();
                     return Ok(());
                 }
@@ -83,17 +124,17 @@ impl Input {
 
     /// From the file to memory, once that is empty.
     fn refill(&mut self) {
-        let Some((file, at, end)) = &mut self.file else {
+        let Some(kept) = &mut self.file else {
             self.stuck = false;
             return;
         };
-        let mut chunk = vec![0; CHUNK.min(usize::try_from(*end - *at).unwrap_or(CHUNK))];
-        match file.read_exact_at(&mut chunk, *at) {
-            Ok(()) => *at += chunk.len() as u64,
+        let mut chunk = vec![0; CHUNK.min(usize::try_from(kept.end - kept.at).unwrap_or(CHUNK))];
+        match kept.file.read_exact_at(&mut chunk, kept.at) {
+            Ok(()) => kept.at += chunk.len() as u64,
             // Better an end than a hole.
             Err(_) => return self.give_up(),
         }
-        if *at >= *end {
+        if kept.at >= kept.end {
             self.file = None;
             self.stuck = false;
         }
@@ -147,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn much_input_that_nobody_reads_yet_is_kept_in_order() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
-        let mut input = Input::to(ours);
+        let mut input = Input::to(ours, Arc::new(Spilled::at_most(u64::MAX)));
         let all: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
         for part in all.chunks(30_000) {
             input.push(part);
@@ -169,12 +210,43 @@ mod tests {
     #[tokio::test]
     async fn input_that_nobody_will_read_is_let_go() {
         let (ours, theirs) = tokio::io::duplex(1024);
-        let mut input = Input::to(ours);
+        let mut input = Input::to(ours, Arc::new(Spilled::at_most(u64::MAX)));
         input.push(&vec![1; 1_000_000]);
         input.push(&vec![1; 1_000_000]);
         drop(theirs);
         input.step().await;
         input.push(b"more");
         assert!(input.to.is_none() && input.file.is_none() && input.bytes == 0);
+    }
+
+    #[tokio::test]
+    async fn what_all_of_them_hold_is_bounded_and_given_back() {
+        let all = Arc::new(Spilled::at_most(1_000_000));
+        let (one, _first) = tokio::io::duplex(1024);
+        let (other, mut second) = tokio::io::duplex(1024);
+        let (mut one, mut other) = (Input::to(one, Arc::clone(&all)), Input::to(other, Arc::clone(&all)));
+        while !one.full() {
+            one.push(&[1; 30_000]);
+        }
+        assert!(one.waits_for_others() && all.taken.load(Ordering::Relaxed) < 1_030_000);
+        // Who has nothing left is read on, and waits only where it would need a file.
+        assert!(!other.full());
+        while !other.full() {
+            other.push(&[2; 30_000]);
+        }
+        assert!(other.file.is_none() && other.bytes <= WINDOW as usize + 30_000);
+        drop(one);
+        assert!(!other.full() && all.taken.load(Ordering::Relaxed) == 0);
+        other.push(&[3; 30_000]);
+        other.end();
+        let mut read = Vec::new();
+        let writing = async {
+            while other.to.is_some() {
+                other.step().await
+            }
+        };
+        tokio::join!(writing, async { second.read_to_end(&mut read).await.unwrap() });
+        assert!(read.ends_with(&[3; 30_000]) && read.len() % 30_000 == 0);
+        assert_eq!(all.taken.load(Ordering::Relaxed), 0);
     }
 }

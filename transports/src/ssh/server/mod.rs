@@ -12,6 +12,7 @@
 //! | silence | 3 unanswered keepalives, 15 s apart | closed |
 //! | channels of a connection | [`Limits::channels`] | the new one is refused |
 //! | input that a program does not read | 256 KiB in memory, and as much on the way; 256 MiB in a file without a name | the connection is not read: its other channels wait, too |
+//! | the same in the files of all programs together | [`Limits::unread`] | as before; said in the log |
 //! | ... for a minute | | that channel is closed, the others go on |
 //! | output that a client does not read | its own window and 16 packets | the program waits |
 
@@ -52,6 +53,8 @@ pub struct Limits {
     pub grace: Duration,
     /// Channels of one connection at once.
     pub channels: usize,
+    /// Input that programs have not read yet, in files, all together. Bytes.
+    pub unread: u64,
     /// Only key exchanges that hold against quantum computers; OpenSSH before 9.9 has none of these.
     pub post_quantum: bool,
     /// A peer that says nothing for so long is asked for a sign of life; three that do not come, and it is left.
@@ -68,6 +71,7 @@ impl Default for Limits {
             strangers: 32,
             grace: Duration::from_secs(20),
             channels: 10,
+            unread: 1 << 30,
             post_quantum: false,
             keepalive: Duration::from_secs(15),
             doubt: Duration::from_secs(2),
@@ -82,6 +86,7 @@ struct Shared {
     programs: Arc<dyn Programs>,
     limits: Limits,
     seats: Mutex<Seats>,
+    spilled: Arc<input::Spilled>,
     /// Streams on their way to the daemon.
     found: mpsc::Sender<(Stream, Peer)>,
     /// Kept alive by the listener and by each stream that it has handed out: when the last of them goes, so do the connections.
@@ -190,6 +195,7 @@ impl SshListener {
             config: Arc::new(config::config(key, &limits)),
             doorkeeper,
             programs,
+            spilled: Arc::new(input::Spilled::at_most(limits.unread)),
             limits,
             seats: Mutex::default(),
             found,
