@@ -3,9 +3,15 @@
 use crate::args::{AttachArgs, LogsArgs, PlaceArgs};
 use crate::exit::Failure;
 use crate::place::Place;
+use crate::raw::{self, Wish};
 use crate::{logs, paint, repl, target};
 
 pub(crate) async fn run(place: &PlaceArgs, args: AttachArgs) -> Result<u8, Failure> {
+    if args.raw.raw {
+        let open = if args.observe { target::observed(&args.session) } else { target::existing(&args.session) };
+        let wish = Wish { observe: args.observe, escape: args.raw.escape };
+        return Box::pin(raw::run(&Place::of(place)?, open, wish)).await;
+    }
     if args.observe {
         return observe(place, &args.session, args.tail).await;
     }

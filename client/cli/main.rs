@@ -34,6 +34,7 @@ mod people;
 mod place;
 mod places;
 mod project;
+mod raw;
 mod reach;
 mod redact;
 mod render;
@@ -87,9 +88,15 @@ fn main() -> ExitCode {
         return exit::code(Err(e));
     }
     // Said here and not to clap, for which `--at PLACE ls` would be such a mixture, too.
-    let args::ReplArgs { session, kernel, new, start, observe, life: _, edit_mode: _, done } = &args.repl;
+    let args::ReplArgs { session, kernel, new, start, observe, life: _, edit_mode: _, done, raw } = &args.repl;
     if args.command.is_some()
-        && (session.is_some() || kernel.is_some() || *new || !start.said().is_empty() || *observe || done.on_done.is_some())
+        && (session.is_some()
+            || kernel.is_some()
+            || *new
+            || !start.said().is_empty()
+            || *observe
+            || raw.raw
+            || done.on_done.is_some())
     {
         let text = "what comes before a command is not for it: write the command first, as in `rialto logs SESSION`";
         return exit::code(Err(Failure::usage(text)));

@@ -11,6 +11,7 @@
 //! - `js/`: JavaScript inside of this process, with nothing installed.
 //! - `jupyter/`: any kernel that Jupyter can start.
 //! - `pty/`: any program with a prompt, in a terminal of its own.
+//! - [`screen`]: what such a terminal shows, kept for whoever comes later.
 //! - `find.rs`: where interpreters are.
 //! - `environment/`: virtual environments, conda's, and that of a login shell.
 //! - [`profiles`]: kernels that the user gave names to.
@@ -26,6 +27,7 @@ pub mod profiles;
 mod pty;
 mod python;
 mod runner;
+pub mod screen;
 
 pub use environment::settle;
 pub use launch::{KernelSpec, LaunchError, is_kernel, known, knows, launch, version};
@@ -45,6 +47,11 @@ pub trait Kernel: Send {
     /// Says something to the kernel. Never waits: what the kernel does not take at once is kept, and sent by
     /// [`Kernel::poll_event`], so that the caller must poll after a command. After the death it does nothing.
     fn command(&mut self, command: KernelCommand);
+
+    /// It is a program in a terminal: [`KernelCommand::Terminal`] means something to it.
+    fn has_terminal(&self) -> bool {
+        false
+    }
 
     /// The process, as long as it lives (for a recovery that must find what is left of it: its process group has the same
     /// number).

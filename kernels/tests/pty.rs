@@ -13,6 +13,8 @@ mod interrupts;
 mod learning;
 #[path = "pty/questions.rs"]
 mod questions;
+#[path = "pty/shown.rs"]
+mod shown;
 
 use driver::Driver;
 use rialto_protocol::kernel::Launch;

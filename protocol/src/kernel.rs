@@ -42,6 +42,45 @@ pub enum KernelCommand {
     Comm(u64, CommMessage),
     /// End in an orderly way (run exit handlers); [`KernelEvent::Died`] follows.
     Shutdown,
+    /// To the terminal that a program is in. A kernel without one answers [`ToTerminal::Show`] with [`Shown::Nothing`], and the
+    /// rest not at all.
+    Terminal(ToTerminal),
+}
+
+/// What is said to a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToTerminal {
+    /// Type this.
+    Keys(Vec<u8>),
+    /// It has another size now.
+    Resize {
+        /// Rows.
+        rows: u16,
+        /// Columns.
+        columns: u16,
+    },
+    /// Tell the screen once, and from then on what is written to it.
+    Show,
+    /// Nobody looks any more.
+    Hide,
+}
+
+/// What is told of a terminal, as long as somebody looks. State, and no history: nothing of it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// All of it, as it is after what was told before.
+    Screen {
+        /// Rows.
+        rows: u16,
+        /// Columns.
+        columns: u16,
+        /// What draws it in a terminal of that size that was just reset.
+        data: Vec<u8>,
+    },
+    /// The program wrote this.
+    Drawn(Vec<u8>),
+    /// This kernel has none.
+    Nothing,
 }
 
 /// How hard to stop an eval. Each step of an escalation is one of these, in this order.
@@ -146,6 +185,8 @@ pub enum KernelEvent {
     Answer(u64, Answer),
     /// Every message to a comm up to this number was taken.
     Took(u64),
+    /// What its terminal shows.
+    Terminal(Shown),
     /// The process is gone. Last, and once.
     Died(Death),
 }

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `0x01`-`0x1f` | control lane: hellos, credit, errors, notices. Never waits behind output |
 //! | `0x20`-`0x3f` | replies, and what stands between events (`gap`, `rewound`) |
-//! | `0x40`-`0x5f` | requests that need `observe` |
+//! | `0x40`-`0x4f` | requests that need `observe` |
+//! | `0x50`-`0x5f` | what a terminal shows, in the lane of events |
 //! | `0x60`-`0x7f` | events |
 //! | `0x80`-`0xbf` | requests that need `eval` |
 //! | `0xc0`-`0xff` | requests that need `admin` |
@@ -111,12 +112,20 @@ messages! {
     0x29 Listing "listing" m::Listing;
     0x2a Gap "gap" m::Gap;
     0x2b Rewound "rewound" m::Rewound;
+    0x2c Typed "typed" m::Typed;
+    0x2d Unwatched "unwatched" m::Unwatched;
 
     0x40 Attach "attach" m::Attach;
     0x41 Detach "detach" m::Plain;
     0x42 GetStatus "get_status" m::Plain;
     0x43 GetEval "get_eval" m::GetEval;
     0x44 List "list" m::Plain;
+    0x45 Watch "watch" m::Watch;
+    0x46 Unwatch "unwatch" m::Plain;
+    0x47 Seen "seen" m::Seen;
+
+    0x50 Screen "screen" m::Screen;
+    0x51 Drawn "drawn" m::Drawn;
 
     0x80 Submit "submit" m::Submit;
     0x81 Interrupt "interrupt" m::Interrupt;
@@ -126,6 +135,8 @@ messages! {
     0x85 IsComplete "is_complete" m::At;
     0x86 Restart "restart" m::Mutate;
     0x87 Comm "comm" m::Comm;
+    0x88 Keys "keys" m::Keys;
+    0x89 Resize "resize" m::Resize;
 
     0xc0 Kill "kill" m::Mutate;
     0xc1 Redact "redact" m::Redact;

@@ -89,7 +89,7 @@ impl Client {
             }
             Incoming::Error(why) => println!("an error: {}", why.text),
             Incoming::Connected(connected) => self.met.push((connected.welcome.app, connected.greeted.app)),
-            Incoming::Goaway(_) => {}
+            Incoming::Goaway(_) | Incoming::Terminal(_) => {}
         }
     }
 

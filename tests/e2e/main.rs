@@ -30,6 +30,7 @@ mod observing;
 mod programs;
 mod python;
 mod ran;
+mod raw;
 mod replaying;
 mod rpc;
 mod screen;

@@ -147,7 +147,7 @@ impl World {
                     self.dies(no, Death { code: Some(0), ..Death::default() });
                 }
             }
-            KernelCommand::Interrupt(_) => {}
+            KernelCommand::Interrupt(_) | KernelCommand::Terminal(_) => {}
         }
         Ok(())
     }

@@ -302,6 +302,8 @@ impl World {
                     self.send(conn, Frame::Reply(message.clone()));
                 }
             }
+            // Nobody looks at a toy's terminal: it has none.
+            Output::Watcher(..) => {}
             Output::SetTimer(timer, due) => {
                 sup.timers.insert(timer, due);
                 let (no, at) = (sup.no, sup.started + due);

@@ -36,6 +36,7 @@ impl Turn<'_> {
     }
 
     pub(crate) fn left(&mut self, conn: ConnId) {
+        self.unseen(conn);
         self.s.audience.clients.remove(&conn);
         self.linger();
     }

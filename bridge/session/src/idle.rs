@@ -4,6 +4,7 @@
 //! Who only asks how it is does not use it: a list that is looked at each minute must not keep alive what nobody wants.
 //! What the kernel prints in the background counts as use; a thread that computes in silence cannot be seen.
 
+use crate::audience::Client;
 use crate::input::{Output, Timer};
 use crate::lives::Phase;
 use crate::session::Turn;
@@ -18,7 +19,8 @@ impl Turn<'_> {
         let s = &self.s;
         let busy = s.state.running.is_some() || !s.state.queue.is_empty();
         let ignored = cfg!(mutant = "culled_under_somebody");
-        let somebody = s.audience.clients.values().any(|c| c.reader.is_some() || c.acts) && !ignored;
+        let here = |(conn, c): (&_, &Client)| c.reader.is_some() || c.acts || s.watch.is_watched_by(*conn);
+        let somebody = s.audience.clients.iter().any(here) && !ignored;
         (busy && !cfg!(mutant = "culled_while_it_runs")) || somebody
     }
 

@@ -2,6 +2,7 @@
 
 use rialto_protocol::event::{Record, Stamp, Who};
 use rialto_protocol::kernel::{Exec, KernelCommand, KernelEvent, Step};
+use rialto_protocol::message::Unwatched;
 use rialto_protocol::{ErrorReply, EvalNumber, Life, Message, Scope, Seq};
 
 /// One live channel to a client. The driver numbers them and never uses a number twice.
@@ -94,6 +95,8 @@ pub enum Output {
     StartKernel(Life),
     /// Say this to one client, ahead of all events.
     Reply(ConnId, Message),
+    /// What this client is shown of the kernel's terminal.
+    Watcher(ConnId, Watcher),
     /// Say this to every client, ahead of all events.
     Everyone(Message),
     /// Who may come in has changed: whoever opens channels and lists sessions goes by this from here on.
@@ -120,6 +123,22 @@ pub enum Output {
     },
     /// Something is not as it should be, and harmed nobody; worth a line in the log.
     Odd(String),
+}
+
+/// What becomes of a client that is shown the kernel's terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watcher {
+    /// It is sent the screen, and what is written from then on.
+    Begins {
+        /// Its request.
+        re: u32,
+        /// How many bytes of its keys were taken.
+        typed: u64,
+    },
+    /// It has dealt with so many bytes of that.
+    Saw(u64),
+    /// It is sent no more; this is said behind what was.
+    Ends(Unwatched),
 }
 
 /// What a session waits for. One of each kind exists at a time.

@@ -13,6 +13,7 @@
 //! | how do kernels come and go? | `lives.rs` |
 //! | what happens when the program reads? | `ask.rs` |
 //! | who hears what? | `attach.rs`, `audience.rs` |
+//! | who sees and types into the kernel's terminal? | `watch.rs` |
 //! | what is true after a supervisor died? | `recover.rs` |
 //! | what is removed first? | `retention.rs` |
 //! | who may come in, and how far? | `share.rs` |
@@ -37,10 +38,11 @@ pub mod share;
 mod state;
 mod status;
 mod submit;
+mod watch;
 
 pub use archive::{Archive, EvalFacts};
 pub use audience::{Audience, Due};
-pub use input::{ConnId, Input, Output, StoredValue, Timer};
+pub use input::{ConnId, Input, Output, StoredValue, Timer, Watcher};
 pub use recover::Handed;
 pub use session::Session;
 pub use share::{Access, user};

@@ -3,13 +3,14 @@
 use crate::archive::Archive;
 use crate::audience::{Audience, Client};
 use crate::comm::Comms;
-use crate::input::{ConnId, Input, Output, StoredValue, Timer};
+use crate::input::{ConnId, Input, Output, StoredValue, Timer, Watcher};
 use crate::interrupt::Interrupts;
 use crate::lives::Phase;
 use crate::query::Queries;
 use crate::state::State;
+use crate::watch::Watch;
 use rialto_protocol::event::{Event, Output as Written, Record, Stamp};
-use rialto_protocol::kernel::{DoneHow, KernelEvent};
+use rialto_protocol::kernel::{DoneHow, KernelEvent, Shown};
 use rialto_protocol::message::Notice;
 use rialto_protocol::scope::Needs;
 use rialto_protocol::{ClientId, Code, Epoch, ErrorReply, EvalNumber, Life, Message, Outcome, Scope, Seq};
@@ -36,6 +37,7 @@ pub struct Session {
     pub(crate) unused_since: Option<u64>,
     /// After the end: how much everybody had been sent when that was looked at last.
     pub(crate) told: Option<u64>,
+    pub(crate) watch: Watch,
 }
 
 /// One turn of the machine: the session, the time, the past, and what is to be done.
@@ -248,6 +250,11 @@ impl Turn<'_> {
             Message::Redact(m) => self.redact(conn, &m),
             Message::Share(m) => self.share(conn, m),
             Message::Unshare(m) => self.unshare(conn, m),
+            Message::Watch(m) => self.watch(conn, m),
+            Message::Unwatch(m) => self.unwatch(conn, m),
+            Message::Seen(m) => self.out.push(Output::Watcher(conn, Watcher::Saw(m.bytes))),
+            Message::Keys(m) => self.keys(conn, m),
+            Message::Resize(m) => self.resize(conn, m),
             Message::Ping(bytes) => self.reply(conn, Message::Pong(bytes)),
             Message::Pong(_) | Message::Unknown { ignorable: true, .. } => {}
             Message::Unknown { kind, .. } => {
@@ -289,7 +296,14 @@ impl Turn<'_> {
             KernelEvent::Fenced(number) => self.fenced(number),
             KernelEvent::Answer(number, answer) => self.answered_query(number, answer),
             KernelEvent::Took(number) => self.s.comms.taken(number),
-            KernelEvent::Died(death) => self.died(life, death),
+            KernelEvent::Terminal(Shown::Nothing) => self.nothing_to_watch(),
+            KernelEvent::Died(death) => {
+                self.nothing_more_to_watch(&death);
+                self.died(life, death);
+            }
+            KernelEvent::Terminal(_) => {
+                self.out.push(Output::Odd("what a terminal shows reached the rules; the driver passes it on".to_owned()));
+            }
             KernelEvent::DisplayStart { .. } | KernelEvent::DisplayData(_) => {
                 self.out.push(Output::Odd("a display in pieces reached the rules; the driver stores those".to_owned()));
             }

@@ -33,6 +33,7 @@ impl Driver {
             at = Some(due.conn);
             any |= self.deliver(due)?;
         }
+        self.want_screens();
         if self.session.audience().overdue().is_some() {
             let mut out = Vec::new();
             self.session.settle(&self.journal, &mut out);

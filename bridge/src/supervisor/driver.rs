@@ -8,6 +8,7 @@ use super::commit::Keep;
 use super::connection::{Connection, Door};
 use super::deliver::Sending;
 use super::handed::Note;
+use super::screens::Screens;
 use super::spans::Spans;
 use super::tail::Tail;
 use super::tally::Counted;
@@ -78,6 +79,8 @@ pub(crate) struct Driver {
     pub(super) members: BTreeMap<ConnId, (u64, u16)>,
     pub(super) next_conn: ConnId,
     pub(super) sending: BTreeMap<ConnId, Sending>,
+    /// Who is shown the kernel's terminal.
+    pub(super) screens: Screens,
     /// What waits a moment for what comes next.
     pub(super) held: Option<Held>,
     /// Whose eval ran at the end of the last turn that recorded anything.
@@ -215,6 +218,7 @@ impl Driver {
                     self.note_denial(conn, &message);
                     self.reply(conn, &message);
                 }
+                Output::Watcher(conn, what) => self.watcher(conn, what),
                 Output::Everyone(message) => {
                     let all: Vec<ConnId> = self.members.keys().copied().collect();
                     for conn in all {

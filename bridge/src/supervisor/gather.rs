@@ -12,7 +12,8 @@ use super::values::Incoming;
 use super::{Ending, Fatal};
 use rialto_protocol::kernel::KernelEvent;
 use rialto_protocol::message::Goaway;
-use rialto_protocol::{Code, ErrorReply, Message, Who, limits};
+use rialto_protocol::message::screen::FEATURE;
+use rialto_protocol::{Code, ErrorReply, Message, Who, limits, version};
 use rialto_session::{Input, StoredValue};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -46,6 +47,8 @@ impl Driver {
         if !self.blocked {
             self.hear_kernel(cx);
         }
+        // What a terminal shows goes no other way than to whoever looks: the lanes are to be written.
+        heard |= self.screens.take_moved();
         heard |= self.hear_signals(cx);
         heard |= self.wake(cx)?;
         let anything = !self.blocked && (!self.inputs.is_empty() || !self.batch.is_empty());
@@ -157,7 +160,8 @@ impl Driver {
                                 self.tally.came(greet.client);
                                 let who = Who { principal, client: Some(greet.client), label };
                                 self.inputs.push_back(Input::Joined { conn, who, scope });
-                                if let Some(greeted) = self.session.greeted(super::APP) {
+                                if let Some(mut greeted) = self.session.greeted(super::APP) {
+                                    greeted.features = version::common(&greet.features, &[FEATURE]);
                                     connection.say(channel, &Message::Greeted(greeted));
                                 }
                             }
@@ -211,13 +215,13 @@ impl Driver {
         if self.stalled && !(self.session.ending() || self.session.urgent() && self.stall_room > 0) {
             return;
         }
-        let Some((life, kernel)) = &mut self.kernel else { return };
-        let life = *life;
+        let Some((life, _)) = self.kernel else { return };
         let mut bytes = 0;
         for _ in 0..EVENTS_PER_TURN {
             if self.stalled {
                 self.stall_room = self.stall_room.saturating_sub(std::mem::take(&mut bytes));
             }
+            let Some((_, kernel)) = &mut self.kernel else { return };
             let Poll::Ready(event) = kernel.poll_event(cx) else { return };
             match event {
                 KernelEvent::DisplayStart { n, role, forms } => {
@@ -244,6 +248,7 @@ impl Driver {
                         return;
                     }
                 }
+                KernelEvent::Terminal(shown) => bytes += self.shown(shown),
                 KernelEvent::Died(death) => {
                     if let Some(unfinished) = self.incoming.take() {
                         self.journal.drop_value(unfinished.key);

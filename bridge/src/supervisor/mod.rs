@@ -12,6 +12,7 @@ mod gather;
 mod handed;
 mod outbox;
 pub mod process;
+mod screens;
 mod spans;
 mod start;
 mod surroundings;

@@ -91,6 +91,7 @@ async fn lead(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         members: BTreeMap::new(),
         next_conn: 1,
         sending: BTreeMap::new(),
+        screens: super::screens::Screens::default(),
         held: None,
         ran_for: None,
         incoming: None,

@@ -33,6 +33,14 @@ pub(super) async fn of(spec: &Spec, home: &Home, place: &SessionHome, fresh: boo
         launch.env.insert(AGENT_VARIABLE.to_owned(), agent.to_string_lossy().into_owned());
     }
     let mut notes = rialto_kernels::settle(&mut launch, &given).await;
+    if std::env::var_os(GIVEN_VARIABLE).is_some() {
+        // In our own environment already; named, so that what a kind of kernel sets by itself (TERM, a pager) does not stand above it.
+        for name in &given {
+            if let (false, Ok(value)) = (launch.env.contains_key(name), std::env::var(name)) {
+                launch.env.insert(name.clone(), value);
+            }
+        }
+    }
     if !fresh && !given.is_empty() && std::env::var_os(GIVEN_VARIABLE).is_none() {
         let names: Vec<&str> = given.iter().map(String::as_str).collect();
         notes.push(format!(

@@ -2,6 +2,7 @@
 
 use super::start::StartArgs;
 use crate::completions;
+use crate::raw::Escape;
 use crate::repl::editor::Mode;
 use clap::ValueHint;
 use clap_complete::engine::ArgValueCandidates;
@@ -26,9 +27,22 @@ pub(crate) struct ReplArgs {
     pub(crate) life: LifeArgs,
     #[command(flatten)]
     pub(crate) done: DoneArgs,
+    #[command(flatten)]
+    pub(crate) raw: RawArgs,
     /// Only watch a session that is there: nothing typed reaches it
     #[arg(long, requires = "session", conflicts_with_all = ["kernel", "new", "cwd", "env", "venv", "conda", "python", "login", "on_done"])]
     pub(crate) observe: bool,
+}
+
+/// The terminal of a program, as it is.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct RawArgs {
+    /// The terminal of a program (`pty:COMMAND`) as it is: each key goes to it, its screen is drawn here and has this size. Ctrl-] d detaches
+    #[arg(long, conflicts_with = "on_done")]
+    pub(crate) raw: bool,
+    /// With --raw, the key before the ones that are not for the program: ^], ^A... or none
+    #[arg(long, value_name = "KEY", default_value = "^]", requires = "raw", hide_default_value = false)]
+    pub(crate) escape: Escape,
 }
 
 /// What follows a long eval.
@@ -91,6 +105,7 @@ Examples:
   rialto attach work --observe                   only watches
   rialto attach work --on-done 'tput bel >/dev/tty' --on-done-after 5
                                                  and rings after each eval of 5 s or more, whoever ran it
+  rialto attach db --raw                         the terminal of a program (pty:...), its screen and its keys; Ctrl-] d detaches
 ")]
 pub(crate) struct AttachArgs {
     /// The session: its name, its id or the beginning of one
@@ -98,10 +113,12 @@ pub(crate) struct AttachArgs {
     pub(crate) session: String,
     #[command(flatten)]
     pub(crate) done: DoneArgs,
+    #[command(flatten)]
+    pub(crate) raw: RawArgs,
     /// Only watch: nothing typed reaches the session
     #[arg(long, conflicts_with = "on_done")]
     pub(crate) observe: bool,
     /// Begin with so many of the last lines of output. Default: what you have not seen, a third of the screen at most
-    #[arg(long, value_name = "LINES")]
+    #[arg(long, value_name = "LINES", conflicts_with = "raw")]
     pub(crate) tail: Option<usize>,
 }

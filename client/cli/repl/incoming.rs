@@ -44,6 +44,8 @@ impl Repl {
             Incoming::Delayed { error, in_ms, .. } => self.talk(&format!("{}; trying again in {in_ms} ms", error.text)),
             // The loss that follows is told, if it lasts.
             Incoming::Goaway(_) => {}
+            // Nobody asked to see a terminal here.
+            Incoming::Terminal(_) => {}
             Incoming::Reconnecting { why, .. } => self.lost(&why.text),
             Incoming::Connected(connected) => self.back(&connected),
             Incoming::Closed(why) => {

@@ -45,6 +45,7 @@ use crate::args::{DoneArgs, PlaceArgs, ReplArgs};
 use crate::done::{Done, Way};
 use crate::exit::Failure;
 use crate::place::Place;
+use crate::raw::Wish;
 use crate::target;
 use budget::Budget;
 use confirm::Confirm;
@@ -68,6 +69,10 @@ const TICK: Duration = Duration::from_millis(5);
 
 pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure> {
     if let (true, Some(session)) = (args.observe, &args.session) {
+        if args.raw.raw {
+            let wish = Wish { observe: true, escape: args.raw.escape };
+            return Box::pin(crate::raw::run(&Place::of(place)?, target::observed(session), wish)).await;
+        }
         return crate::attach::observe(place, session, None).await;
     }
     let place = Place::of(place)?;
@@ -87,7 +92,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
             None => target::default_kernel(&place, args.start.python.as_deref()).into(),
         },
     };
-    let create = crate::start::create(&chosen, &args.start, &args.life, &place)?;
+    let mut create = crate::start::create(&chosen, &args.start, &args.life, &place)?;
+    if args.raw.raw {
+        crate::raw::fits(&mut create);
+    }
     let mut open = target::wanted(session, &chosen.kernel, args.new, create);
     if !open.session.is_empty() && known(&open.session) && !args.new && !named {
         open.create = open.create.filter(|_| place.home().is_none());
@@ -98,6 +106,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: ReplArgs) -> Result<u8, Failure
         && let Some(text) = crate::start::without_effect(&said, &open.session)
     {
         crate::paint::talk(&text);
+    }
+    if args.raw.raw {
+        let wish = Wish { observe: false, escape: args.raw.escape };
+        return Box::pin(crate::raw::run(&place, open, wish)).await;
     }
     open_in_terminal(&place, open, args.edit_mode, &args.done, None).await
 }

@@ -161,6 +161,16 @@ impl Core {
         Ok(ticket)
     }
 
+    /// Says something about a terminal that is seen (`watch`, `unwatch`, `seen`, `keys`, `resize`) on the link that is up: it goes down
+    /// with that, and what comes of it is [`Incoming::Terminal`]. False where there is no link.
+    pub fn say(&mut self, message: &Message) -> bool {
+        let live = matches!(self.phase, Phase::Live);
+        if live {
+            self.lanes.bulk(CHANNEL, message, self.talk.max_frame);
+        }
+        live
+    }
+
     /// Tells `keep` of every request from here on, before it is sent.
     pub fn set_keep(&mut self, keep: Box<dyn Keep>) {
         self.keeper = Keeper(Some(keep));

@@ -4,11 +4,13 @@
 //! are now: where too much of it waits, the oldest goes.
 
 use crate::incoming::{Answer, Incoming, Ticket};
-use rialto_protocol::Cursor;
+use rialto_protocol::{Cursor, Message};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Items that are neither events nor answers. More than these are old news.
 const MAX_NEWS: usize = 256;
+/// Bytes of a terminal that may wait: whoever shows it keeps to a window, and to one screen beyond it.
+const MAX_SHOWN: usize = 16 * 1024 * 1024;
 
 /// One thing that waits.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Item {
 pub(crate) struct Inbox {
     items: VecDeque<Item>,
     news: usize,
+    /// Bytes of a terminal that wait.
+    shown: usize,
     /// Tickets somebody waits for: their answers do not go through the queue, so that they need not wait behind events.
     claimed: BTreeSet<Ticket>,
     answers: BTreeMap<Ticket, Answer>,
@@ -47,6 +51,13 @@ impl Inbox {
         }
     }
 
+    /// Queues something of a terminal. False: there is no room for it.
+    pub(crate) fn terminal(&mut self, message: Message) -> bool {
+        self.shown += shown(&message);
+        self.items.push_back(Item { incoming: Incoming::Terminal(message), cursor: None, bytes: 0 });
+        self.shown <= MAX_SHOWN
+    }
+
     pub(crate) fn answer(&mut self, ticket: Ticket, answer: Answer) {
         if self.claimed.contains(&ticket) {
             self.answers.insert(ticket, answer);
@@ -62,6 +73,9 @@ impl Inbox {
     pub(crate) fn next(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         self.news -= usize::from(is_news(&item.incoming));
+        if let Incoming::Terminal(message) = &item.incoming {
+            self.shown = self.shown.saturating_sub(shown(message));
+        }
         Some(item)
     }
 
@@ -88,7 +102,17 @@ impl Inbox {
 }
 
 const fn is_news(incoming: &Incoming) -> bool {
-    !matches!(incoming, Incoming::Event(_) | Incoming::Gap(_) | Incoming::Rewound(_) | Incoming::Answer(..))
+    use Incoming as I;
+    !matches!(incoming, I::Event(_) | I::Gap(_) | I::Rewound(_) | I::Answer(..) | I::Terminal(_))
+}
+
+/// What a message of a terminal takes.
+const fn shown(message: &Message) -> usize {
+    256 + match message {
+        Message::Screen(m) => m.data.0.len(),
+        Message::Drawn(m) => m.data.0.len(),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +142,7 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.claim(Ticket(7));
         inbox.news(notice(1));
-        inbox.answer(Ticket(7), Ok(rialto_protocol::Message::Ping([0; 8])));
+        inbox.answer(Ticket(7), Ok(Message::Ping([0; 8])));
         inbox.unclaim(Ticket(7));
         assert_eq!(inbox.next().unwrap().incoming, notice(1));
         assert!(matches!(inbox.next().unwrap().incoming, Incoming::Answer(Ticket(7), Ok(_))));

@@ -53,6 +53,9 @@ pub enum Incoming {
     },
     /// Something that is true now and is no event.
     Notice(Notice),
+    /// Of the terminal that is seen: `screen`, `drawn`, `typed`, `unwatched`. After a new link comes nothing more before it is asked for
+    /// again.
+    Terminal(Message),
     /// An error that answers nothing this side still asks.
     Error(ErrorReply),
     /// The other side will close soon; the session reconnects by itself.

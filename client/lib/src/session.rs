@@ -110,6 +110,11 @@ impl Session {
         self.core.send(message)
     }
 
+    /// Says something about a terminal that is seen; it goes out with the next thing awaited. See [`Core::say`].
+    pub fn say(&mut self, message: &Message) -> bool {
+        self.core.say(message)
+    }
+
     /// Forgets a request that has not left this program. See [`Core::take_back`].
     pub fn take_back(&mut self, ticket: Ticket) -> bool {
         self.core.take_back(ticket)

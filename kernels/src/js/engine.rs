@@ -155,7 +155,11 @@ impl Engine {
             match talk.next(until, false, |_| true) {
                 None
                 | Some(
-                    KernelCommand::Input { .. } | KernelCommand::Interrupt(_) | KernelCommand::Comm(..) | KernelCommand::Shutdown,
+                    KernelCommand::Input { .. }
+                    | KernelCommand::Interrupt(_)
+                    | KernelCommand::Comm(..)
+                    | KernelCommand::Shutdown
+                    | KernelCommand::Terminal(_),
                 ) => {}
                 Some(KernelCommand::Exec(exec)) => self.exec(&exec),
                 Some(KernelCommand::Fence(k)) => {

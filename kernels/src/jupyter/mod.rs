@@ -362,6 +362,7 @@ impl Kernel for Jupyter {
                 self.due.look_soon(due::LOOK);
             }
             KernelCommand::Input { ask, data, eof } => self.answer(ask, &data, eof),
+            KernelCommand::Terminal(_) => {}
             KernelCommand::Query(number, query) => self.query(number, query),
             KernelCommand::Comm(number, message) => self.comm(number, message),
             KernelCommand::Shutdown => self.send(Socket::Control, "shutdown_request", ('s', 0), &json!({ "restart": false })),

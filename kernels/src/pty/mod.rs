@@ -7,6 +7,7 @@ mod code;
 mod known;
 mod plain;
 mod prompt;
+mod shown;
 mod talk;
 mod tty;
 mod waits;
@@ -15,9 +16,11 @@ use crate::Kernel;
 use crate::find;
 use crate::launch::LaunchError;
 use crate::runner::process::Process;
+use crate::screen::MAX_CELLS;
 use nix::sys::signal::Signal;
 use prompt::Prompts;
 use rialto_protocol::kernel::{Answer, Completeness, Death, KernelCommand, KernelEvent, KernelInfo, Launch, Query, Step};
+use shown::Look;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -41,6 +44,7 @@ struct PtyKernel {
     tty: Tty,
     process: Process,
     talk: Talk,
+    seen: Look,
     program: String,
     language: String,
     begun: Instant,
@@ -75,8 +79,15 @@ fn size(said: Option<&str>) -> Result<(u16, u16), String> {
     let Some(said) = said else { return Ok((ROWS, COLUMNS)) };
     let parts = said.split_once('x').and_then(|(rows, columns)| Some((rows.trim().parse().ok()?, columns.trim().parse().ok()?)));
     parts
-        .filter(|(rows, columns)| (1..=10_000).contains(rows) && (1..=10_000).contains(columns))
-        .ok_or_else(|| format!("a screen of {said:?} cannot be; rows and columns are said as 24x80"))
+        .filter(|(rows, columns): &(u16, u16)| {
+            let possible = (1..=10_000).contains(rows) && (1..=10_000).contains(columns);
+            possible && usize::from(*rows) * usize::from(*columns) <= MAX_CELLS
+        })
+        .ok_or_else(|| {
+            format!(
+                "a screen of {said:?} cannot be; rows and columns are said as 24x80, and there are at most {MAX_CELLS} places"
+            )
+        })
 }
 
 /// Starts a program.
@@ -99,6 +110,7 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
     let start = |source: std::io::Error| LaunchError::Start { program: program.display().to_string(), source };
     let (rows, columns) = size(launch.setup.size.as_deref()).map_err(bad)?;
     let talk = Talk::new(known, prompts, &launch.setup).map_err(bad)?;
+    let seen = Look::new(rows, columns).map_err(bad)?;
     let (tty, pts) = Tty::open(rows, columns).map_err(start)?;
     let terminal = if known.draws { "xterm-256color" } else { "dumb" };
     let mut command = pty_process::Command::new(&program).arg0(name).args(arguments).current_dir(cwd);
@@ -116,6 +128,7 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
         tty,
         process: Process::of(child),
         talk,
+        seen,
         program: program.display().to_string(),
         language: if known.speaks == "text" { base } else { known.speaks.to_owned() },
         begun: now,
@@ -138,7 +151,7 @@ impl PtyKernel {
         match if self.hung_up { Poll::Pending } else { self.tty.poll_read(cx, &mut chunk) } {
             Poll::Ready(0) => self.hung_up = true,
             Poll::Ready(n) => {
-                self.talk.heard(chunk.get(..n).unwrap_or_default());
+                self.heard(chunk.get(..n).unwrap_or_default());
                 self.stirred = Instant::now();
                 return true;
             }
@@ -179,9 +192,15 @@ impl PtyKernel {
             return true;
         }
         let (tty, process) = (&self.tty, &self.process);
+        let drawn = self.seen.is_drawn();
         let mut waits = || if tty.is_unread() { Waits::No } else { waits::waits(tty.foreground(), tty.name()) };
-        let view =
-            &mut View { quiet: self.stirred.elapsed(), since_start: self.begun.elapsed(), modes: tty.modes(), waits: &mut waits };
+        let view = &mut View {
+            quiet: self.stirred.elapsed(),
+            since_start: self.begun.elapsed(),
+            modes: tty.modes(),
+            drawn,
+            waits: &mut waits,
+        };
         self.talk.look(view);
         if let Some(note) = self.talk.ready.take() {
             let info = KernelInfo {
@@ -213,6 +232,7 @@ impl PtyKernel {
     }
 
     fn end(&mut self, mut death: Death) {
+        self.last_words();
         if let Some(said) = self.talk.said_early() {
             let line = String::from_utf8_lossy(&self.talk.last_line()).trim().to_owned();
             let said = [said, line].join("\n").trim().to_owned();
@@ -278,7 +298,12 @@ impl Kernel for PtyKernel {
             KernelCommand::Shutdown => self.talk.leave(),
             // It says that it has none.
             KernelCommand::Comm(..) => {}
+            KernelCommand::Terminal(command) => self.tell_terminal(command),
         }
+    }
+
+    fn has_terminal(&self) -> bool {
+        true
     }
 
     fn pid(&self) -> Option<u32> {

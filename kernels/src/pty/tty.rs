@@ -65,6 +65,12 @@ impl Tty {
         Modes { lines: local.contains(LocalModes::ICANON), shows: local.contains(LocalModes::ECHO) }
     }
 
+    /// The program is told by the system.
+    pub(super) fn resize(&self, rows: u16, columns: u16) {
+        // Where nobody has the other end any more there is nobody to tell.
+        let _gone = self.ours.resize(Size::new(rows, columns));
+    }
+
     /// Something was typed that the program has not read.
     pub(super) fn is_unread(&self) -> bool {
         self.theirs.as_ref().is_some_and(|theirs| rustix::io::ioctl_fionread(theirs).is_ok_and(|n| n > 0))

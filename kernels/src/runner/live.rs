@@ -151,6 +151,7 @@ impl Kernel for Live {
             KernelCommand::Interrupt(_) | KernelCommand::Shutdown => self.die(),
             KernelCommand::Fence(k) => self.channel.send(|tx| wire::put_fence(tx, k)),
             KernelCommand::Input { ask, data, eof } => self.channel.send(|tx| wire::put_input(tx, ask, &data, eof)),
+            KernelCommand::Terminal(_) => {}
             KernelCommand::Query(id, query) => self.channel.send(|tx| wire::put_query(tx, id, &query)),
             // It says that it has none.
             KernelCommand::Comm(..) => {}

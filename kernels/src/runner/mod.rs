@@ -319,6 +319,7 @@ impl Runner {
             }
             KernelCommand::Fence(k) => channel.send(|tx| lines::put_fence(tx, k)),
             KernelCommand::Input { ask, data, eof } => input.answer(ask, &data, eof),
+            KernelCommand::Terminal(_) => {}
             KernelCommand::Query(id, query) => channel.send(|tx| lines::put_query(tx, id, &query)),
             KernelCommand::Shutdown => channel.send(lines::put_shutdown),
             // It says that it has none.
@@ -406,6 +407,7 @@ impl Kernel for Runner {
             }
             KernelCommand::Fence(k) => self.channel.send(|tx| wire::put_fence(tx, k)),
             KernelCommand::Input { ask, data, eof } => self.channel.send(|tx| wire::put_input(tx, ask, &data, eof)),
+            KernelCommand::Terminal(_) => {}
             KernelCommand::Query(id, query) => self.channel.send(|tx| wire::put_query(tx, id, &query)),
             KernelCommand::Shutdown => self.channel.send(wire::put_shutdown),
             // It says that it has none.

@@ -9,6 +9,7 @@ mod eval;
 mod hello;
 mod interrupt;
 mod question;
+pub mod screen;
 mod status;
 
 pub use attach::{Attach, Attached, Credit, Gap, Notice, Rewound};
@@ -18,6 +19,7 @@ pub use eval::{EvalInfo, EvalState, GetEval, Submit};
 pub use hello::{Goaway, Greet, Greeted, Hello, OnBehalf, Welcome};
 pub use interrupt::{Escalate, Interrupt, InterruptAnswer, Verdict};
 pub use question::{At, CompletenessReply, CompletionsReply, Inspected};
+pub use screen::{Drawn, Keys, Resize, Screen, Seen, Typed, Unwatched, Watch};
 pub use status::{Listed, Listing, Memory, Sharing, Spread, Status, Tally};
 
 use crate::error::is_zero;

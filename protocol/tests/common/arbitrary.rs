@@ -206,6 +206,14 @@ structs! {
     Redact { re id eval }
     Share { re id with scope }
     Unshare { re id with }
+    Watch { re }
+    Screen { re rows columns data typed }
+    Drawn { data }
+    Unwatched { re reason }
+    Typed { re typed }
+    Seen { bytes }
+    Keys { re from data }
+    Resize { re rows columns }
 
     Created { session name kernel cwd by id ends_when_done contract cull_after_ms }
     EpochStarted { epoch }
@@ -253,7 +261,8 @@ pub fn any_message(pick: u8, d: &mut Dice<'_>) -> Message {
     turn! {
         messages: Hello Welcome Goaway Error Open Opened Close Closed Greet Greeted Credit Notice Attached Detached EvalInfo
             InterruptAnswer Carried Completions Inspected Completeness Status Listing Gap Rewound Attach Detach GetStatus GetEval List
-            Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact Share Unshare Comm;
+            Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact Share Unshare Comm
+            Screen Drawn Unwatched Typed Watch Unwatch Seen Keys Resize;
         events: Created EpochStarted LifeStarted LifeEnded Accepted Started Output Display Asked Answered Interrupting InterruptNoted
             Ended Redacted SessionEnded Shared Unshared CommSent
     }

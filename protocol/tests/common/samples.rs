@@ -175,6 +175,16 @@ pub fn messages() -> Vec<(&'static str, Vec<Case>)> {
         ("gap", vec![("full", json!({ "from": 1, "to": 699 }))]),
         ("rewound", vec![("full", json!({ "epoch": 27_000_000, "seq": 500 }))]),
         (
+            "screen",
+            vec![
+                ("full", json!({ "re": 8, "rows": 24, "columns": 80, "data": { "base64": "G1tIfg==" }, "typed": 12 })),
+                ("lean", json!({ "rows": 1, "columns": 1, "data": "" })),
+            ],
+        ),
+        ("drawn", vec![("full", json!({ "data": "\u{1b}[1mnew\u{1b}[m" }))]),
+        ("unwatched", vec![("full", json!({ "re": 8, "reason": "the program has ended" })), ("lean", json!({}))]),
+        ("typed", vec![("full", json!({ "re": 9, "typed": 15 })), ("lean", json!({ "typed": 0 }))]),
+        (
             "attach",
             vec![
                 (
@@ -188,6 +198,9 @@ pub fn messages() -> Vec<(&'static str, Vec<Case>)> {
         ("get_status", plain()),
         ("get_eval", vec![("full", json!({ "re": 3, "eval": ID, "n": 12 })), ("lean", json!({}))]),
         ("list", plain()),
+        ("watch", plain()),
+        ("unwatch", plain()),
+        ("seen", vec![("full", json!({ "bytes": 4096 }))]),
         (
             "submit",
             vec![
@@ -221,6 +234,14 @@ pub fn messages() -> Vec<(&'static str, Vec<Case>)> {
         ("inspect", at()),
         ("is_complete", at()),
         ("restart", mutate()),
+        (
+            "keys",
+            vec![("full", json!({ "re": 9, "from": 12, "data": { "base64": "G1tB/w==" } })), ("lean", json!({ "data": "q" }))],
+        ),
+        (
+            "resize",
+            vec![("full", json!({ "re": 9, "rows": 50, "columns": 132 })), ("lean", json!({ "rows": 24, "columns": 80 }))],
+        ),
         ("kill", mutate()),
         ("redact", vec![("full", json!({ "re": 4, "id": ID2, "eval": ID })), ("lean", json!({ "id": ID2, "eval": ID }))]),
         (

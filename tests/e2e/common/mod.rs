@@ -11,5 +11,5 @@ pub(crate) use processes::signal;
 pub(crate) use run::{Running, Said};
 pub(crate) use sshd::{Sshd, configure, known_hosts};
 pub(crate) use terminal::Terminal;
-pub(crate) use wait::until;
+pub(crate) use wait::{until, until_or};
 pub(crate) use world::{World, lines};

@@ -3,6 +3,7 @@
 mod comms;
 mod idle;
 mod sharing;
+mod watching;
 
 use rialto_protocol::event::{Accepted, Created, Event, Record, Stamp, Who};
 use rialto_protocol::kernel::{Ask, Done, DoneHow, KernelCommand, KernelEvent, KernelInfo};

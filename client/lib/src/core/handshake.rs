@@ -6,6 +6,7 @@ use crate::incoming::{Connected, Incoming};
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::limits::{DEFAULT_MAX_FRAME, FLOOR_MAX_FRAME, MAX_EVENT};
+use rialto_protocol::message::screen::FEATURE;
 use rialto_protocol::message::{Attached, Greet, Greeted, Hello, Open, Opened, Welcome};
 use rialto_protocol::version::{self, FEATURES, MAX_CONTRACT, MIN_CONTRACT};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message};
@@ -99,7 +100,7 @@ impl Core {
         let greet = Greet {
             min: MIN_CONTRACT,
             max: MAX_CONTRACT,
-            features: Vec::new(),
+            features: vec![FEATURE.to_owned()],
             client: self.options.client,
             label: self.options.label.clone(),
         };

@@ -79,6 +79,12 @@ impl Core {
             Message::Event(record) => self.event(now, record, bytes),
             Message::Gap(gap) => self.gap(now, gap, bytes),
             Message::Rewound(rewound) => self.rewound(now, rewound),
+            Message::Screen(_) | Message::Drawn(_) | Message::Unwatched(_) | Message::Typed(_) => {
+                if !self.inbox.terminal(message) {
+                    let text = "it shows more of a terminal than was ever said to be seen";
+                    self.fault(now, ErrorReply::new(0, Code::WrongState, text));
+                }
+            }
             other => match outbox::re(&other) {
                 Some(ticket) => self.reply(now, ticket, other),
                 None => self.not_understood(header),

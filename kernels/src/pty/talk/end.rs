@@ -20,8 +20,9 @@ impl Talk {
     }
 
     pub(super) fn end(&mut self, how: DoneHow, idle_guess: bool) {
+        self.begin_turn();
         self.state = State::Idle;
-        self.at_prompt = true;
+        (self.at_prompt, self.by_hand) = (true, false);
         self.background = true;
         self.asked = None;
         self.told.push_back(KernelEvent::Done(Done { n: self.n, how, result: None, idle_guess }));

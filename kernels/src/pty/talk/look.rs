@@ -27,6 +27,7 @@ impl Talk {
             Some((Which::Main, at)) => {
                 self.tell_line(at);
                 self.line.clear();
+                (self.at_prompt, self.by_hand) = (true, false);
             }
             _ if view.quiet >= PARTIAL => self.tell_partial(),
             _ if !self.line.is_empty() => self.look_in = Some(PARTIAL),
@@ -74,6 +75,10 @@ impl Talk {
         if quiet < PARTIAL {
             self.look_in = Some(PARTIAL.saturating_sub(quiet));
             return;
+        }
+        if self.waits_for_hand() {
+            self.tell_partial();
+            return self.wait_for_hand(quiet);
         }
         let waits = (view.waits)();
         // A program that reads keys itself, or reads what must not be seen, waits for somebody even where it listens to more.
@@ -155,6 +160,7 @@ impl Talk {
 
     fn prompted(&mut self, which: Which, guess: bool, modes: Modes) {
         self.at_prompt = which == Which::Main;
+        self.by_hand &= !self.at_prompt;
         self.asked = None;
         let closes = self.known.language.ends_with_nothing();
         let State::Running(running) = &mut self.state else { return };

@@ -4,6 +4,7 @@
 //! has been quiet, how the terminal treats what is typed and whether the program waits decide together.
 
 mod end;
+mod hand;
 mod hear;
 mod look;
 mod say;
@@ -58,6 +59,8 @@ pub(in crate::pty) struct View<'a> {
     pub(in crate::pty) quiet: Duration,
     pub(in crate::pty) since_start: Duration,
     pub(in crate::pty) modes: Modes,
+    /// The program draws on a screen of its own.
+    pub(in crate::pty) drawn: bool,
     pub(in crate::pty) waits: &'a mut dyn FnMut() -> Waits,
 }
 
@@ -77,6 +80,8 @@ struct Running {
     /// What was half typed is being taken back: how many ways were tried.
     cancelled: usize,
     failure: Option<Failure>,
+    /// Whoever waits for it was told for what it waits.
+    noted: bool,
 }
 
 enum State {
@@ -98,7 +103,11 @@ pub(in crate::pty) struct Talk {
     /// Whether a program that reads keys shows them.
     echoes: bool,
     at_prompt: bool,
+    /// Somebody typed past all evals since the prompt was seen.
+    by_hand: bool,
     n: EvalNumber,
+    /// The eval that waits for that.
+    next: Option<EvalNumber>,
     background: bool,
     asks: u64,
     asked: Option<(u64, bool)>,
@@ -143,7 +152,9 @@ impl Talk {
             echo: None,
             echoes: true,
             at_prompt: false,
+            by_hand: false,
             n: 0,
+            next: None,
             background: true,
             asks: 0,
             asked: None,

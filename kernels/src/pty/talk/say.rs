@@ -34,7 +34,10 @@ impl Talk {
             // What stands there came before.
             self.tell_partial();
         }
-        (self.n, self.background) = (exec.n, false);
+        self.next = Some(exec.n);
+        if !(self.by_hand && self.prompts.known()) {
+            self.begin_turn();
+        }
         let lines: VecDeque<String> = self.known.language.lines(&exec.code).into();
         let mut running = Running {
             lines,
@@ -44,6 +47,7 @@ impl Talk {
             closed: false,
             cancelled: 0,
             failure: None,
+            noted: false,
         };
         if exec.code.trim().is_empty() {
             running.lines.clear();
@@ -65,6 +69,7 @@ impl Talk {
     }
 
     pub(super) fn next_line(&mut self, modes: Modes) {
+        self.begin_turn();
         let State::Running(running) = &mut self.state else { return };
         running.sent = true;
         match running.lines.pop_front() {
@@ -110,6 +115,9 @@ impl Talk {
     }
 
     pub(in crate::pty) fn interrupt(&mut self) {
+        if self.waits_for_hand() {
+            return self.give_up_waiting();
+        }
         let State::Running(running) = &mut self.state else { return };
         running.interrupted = true;
         running.lines.clear();

@@ -7,6 +7,8 @@ use super::{NO_ECHO, SETTLE, STARTED, STARTED_ANYHOW, State, Talk, View, ms};
 impl Talk {
     pub(super) fn look_at_start(&mut self, view: &mut View<'_>) {
         let quiet = view.quiet;
+        // Whoever draws has no prompt, and what would be typed to learn of one would be a key for it.
+        self.known.draws |= view.drawn;
         let stands = matches!(self.prompts.at_end(&self.line), Some((Which::Main, _)));
         let late = view.since_start >= STARTED_ANYHOW;
         let waits = (view.waits)();
@@ -43,6 +45,10 @@ impl Talk {
             return self.look_again(quiet);
         }
         let secret = view.modes.lines && !view.modes.shows;
+        // Nor is anything typed between the keys of somebody who is there.
+        if self.by_hand {
+            return self.is_ready(false);
+        }
         if self.line.is_empty() || secret || is_question(&self.line) || late {
             return self.is_ready(self.line.is_empty());
         }
@@ -78,7 +84,7 @@ impl Talk {
             (true, true) if probed => format!("its prompt is {shown:?}, as it seems"),
             (true, true) => String::new(),
             (true, false) => "its prompt has not come yet".to_owned(),
-            (false, _) if self.known.draws => "it draws on the whole screen, which shows here as it is written".to_owned(),
+            (false, _) if self.known.draws => "it draws on the whole screen: `rialto attach --raw` shows that".to_owned(),
             (false, _) => "it shows no prompt: an eval is over when it falls quiet".to_owned(),
         };
         self.ready = Some(note);
