@@ -45,6 +45,7 @@ const NEEDED: &[(&str, u64)] = &[
     ("outputs trimmed", 260),
     ("power losses", 20),
     ("questions answered", 150),
+    ("records that waited for the next eval's", 300),
     ("redactions", 120),
     ("refused otherwise", 220),
     ("refused: disk_full", 190),

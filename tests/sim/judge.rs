@@ -76,7 +76,7 @@ impl World {
             && e.outcome == Outcome::Lost
             && self.model.eval(e.n).is_some_and(|eval| eval.at == At::Waiting)
         {
-            let noted = self.handed.is_some_and(|handed| handed.n == e.n);
+            let noted = self.handed.as_ref().is_some_and(|handed| handed.evals.contains(&e.n));
             hold!("order", noted, "#{} is called lost, and was never handed over: {:?}", e.n, self.handed);
             self.count.one("ended lost as they were handed over");
         }

@@ -3,7 +3,7 @@
 
 use crate::client::Frame;
 use crate::model::Model;
-use crate::story::{Check, hold};
+use crate::story::{Broken, Check, hold};
 use crate::who::Present;
 use crate::world::{What, World};
 use crate::{bounded, interrupt, order, who};
@@ -72,7 +72,7 @@ impl World {
         let head = self.journal.head();
         self.tell("supervisor", || format!("starts epoch {epoch} on {head} events"));
         let mut out = Vec::new();
-        session.begin_epoch(at, epoch, created, self.handed, &mut out);
+        session.begin_epoch(at, epoch, created, self.handed.clone(), &mut out);
         self.sup = Some(Supervisor {
             no,
             session,
@@ -220,32 +220,52 @@ impl World {
 
     /// The one thing that may overtake records: the next eval, where its `accepted` is safe and nothing else is on its way to
     /// the kernel. What is noted of it first survives everything that the journal survives.
-    fn hand_over(&mut self, out: &mut Vec<Output>) -> Check {
-        let Some(i) = out.iter().position(|o| matches!(o, Output::Kernel(_) | Output::StartKernel(_) | Output::Next { .. }))
-        else {
-            return Ok(());
-        };
+    fn hand_over(&mut self, out: &mut Vec<Output>) -> Result<bool, Broken> {
+        let first = |o: &Output| matches!(o, Output::Kernel(_) | Output::StartKernel(_) | Output::Next { .. });
+        let Some(i) = out.iter().position(first) else { return Ok(false) };
         let safe = self.journal.durable;
-        if matches!(out.get(i), Some(Output::Next { accepted, .. }) if *accepted as usize <= safe)
-            && self.dice.chance(80)
-            && let Output::Next { exec, .. } = out.remove(i)
-        {
-            self.handed = Some(Handed { epoch: self.model.epoch, n: exec.n });
-            self.count.one("evals that overtook the end before them");
-            let at_once = self.dice.chance(50);
-            match self.kernel.as_ref().map(|k| k.no).filter(|_| at_once) {
-                // The kernel is quick, and the commit slow.
-                Some(no) => self.kernel_hears(no, KernelCommand::Exec(exec), self.signals)?,
-                None => self.tell_kernel(KernelCommand::Exec(exec), None),
-            }
-            // The moment that this is about.
-            self.crash_soon |= at_once && !self.peace && self.dice.chance(4);
+        if !matches!(out.get(i), Some(Output::Next { accepted, .. }) if *accepted as usize <= safe) || !self.dice.chance(80) {
+            return Ok(false);
         }
-        Ok(())
+        let Output::Next { exec, .. } = out.remove(i) else { return Ok(false) };
+        let before = self.handed.take().filter(|_| std::mem::take(&mut self.gathers)).unwrap_or_default().evals;
+        self.handed = Some(Handed { epoch: self.model.epoch, evals: before.into_iter().chain([exec.n]).collect() });
+        self.count.one("evals that overtook the end before them");
+        let at_once = self.dice.chance(50);
+        match self.kernel.as_ref().map(|k| k.no).filter(|_| at_once) {
+            // The kernel is quick, and the commit slow.
+            Some(no) => self.kernel_hears(no, KernelCommand::Exec(exec), self.signals)?,
+            None => self.tell_kernel(KernelCommand::Exec(exec), None),
+        }
+        // The moment that this is about.
+        self.crash_soon |= at_once && !self.peace && self.dice.chance(4);
+        Ok(true)
+    }
+
+    /// Records that nothing was asked for besides may wait for those of the next eval, a few times.
+    fn gathers(&mut self, out: &[Output]) -> bool {
+        let few = self.handed.as_ref().is_some_and(|handed| handed.evals.len() < 4);
+        self.gathers = few && out.iter().all(|o| matches!(o, Output::Record(..))) && self.dice.chance(60);
+        if let Some(sup) = self.sup.as_mut().filter(|s| self.gathers && !s.turn_is_due) {
+            sup.turn_is_due = true;
+            let no = sup.no;
+            self.at(500, What::Turn(no));
+        }
+        self.gathers
     }
 
     fn carry_out(&mut self, mut out: Vec<Output>) -> Check {
-        self.hand_over(&mut out)?;
+        if self.hand_over(&mut out)? && self.gathers(&out) {
+            self.count.one("records that waited for the next eval's");
+            if std::mem::take(&mut self.crash_soon) {
+                return self.supervisor_dies("while records wait");
+            }
+            return Ok(());
+        }
+        self.gathers = false;
+        // Those that waited come first.
+        let new = out.iter().filter(|o| matches!(o, Output::Record(..))).count();
+        self.journal.durable = self.journal.durable.max(self.journal.rows.len() - new);
         let crash = std::mem::take(&mut self.crash_soon).then(|| self.dice.index(out.len() + 1));
         let together = self.dice.chance(50);
         if crash.is_some() && together && self.dice.chance(40) {
@@ -378,6 +398,7 @@ impl World {
 
     fn supervisor_ends(&mut self) {
         self.sup = None;
+        self.gathers = false;
         self.kernel = None;
         self.unfenced = false;
         for conn in self.links.iter().filter(|(_, l)| l.open).map(|(c, _)| *c).collect::<Vec<_>>() {

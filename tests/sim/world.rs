@@ -123,6 +123,8 @@ pub(crate) struct World {
     pub(crate) crash_soon: bool,
     /// What was handed to a kernel ahead of its records, as it was noted.
     pub(crate) handed: Option<Handed>,
+    /// Records wait for those of the next eval before they are made safe.
+    pub(crate) gathers: bool,
     /// An interrupt is out and its fence not answered.
     pub(crate) unfenced: bool,
     pub(crate) stalled: bool,
@@ -169,6 +171,7 @@ impl World {
             pasts: 0,
             crash_soon: false,
             handed: None,
+            gathers: false,
             unfenced: false,
             stalled: false,
             peace: false,

@@ -84,7 +84,8 @@ pub enum Output {
     Kernel(KernelCommand),
     /// Hand the kernel the next eval that waited, as [`Output::Kernel`] would. This alone may overtake records: where its
     /// `accepted` survives already and its number has been noted where *that* survives, so that whoever recovers is told by
-    /// [`crate::Session::begin_epoch`] that it may have begun. The end of the eval before is then recorded while this one runs.
+    /// [`crate::Session::begin_epoch`] that it may have begun. The end of the eval before is then recorded while this one runs,
+    /// or later: with it wait all records after it, and everything else that is asked for.
     Next {
         /// What to run.
         exec: Exec,

@@ -3,17 +3,18 @@
 
 use crate::lives::Phase;
 use crate::session::Turn;
+use crate::state::Waiting;
 use rialto_protocol::event::{Created, EndOfLife, Ended, EpochStarted, Event, LifeEnded};
 use rialto_protocol::kernel::Death;
 use rialto_protocol::{Epoch, EvalNumber, Life, Outcome};
 
-/// The last eval that was handed to a kernel ahead of the records that say so ([`crate::Output::Next`]), and by whom.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The evals that were handed to a kernel ahead of the records that say so ([`crate::Output::Next`]), and by whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Handed {
     /// The incarnation that did.
     pub epoch: Epoch,
-    /// The eval.
-    pub n: EvalNumber,
+    /// All since the last commit.
+    pub evals: Vec<EvalNumber>,
 }
 
 impl Turn<'_> {
@@ -22,7 +23,7 @@ impl Turn<'_> {
             self.record(Event::Created(created));
         }
         // What another incarnation noted says nothing of this journal: it may have been put back since.
-        let handed = handed.filter(|handed| handed.epoch == self.s.state.epoch()).map_or(0, |handed| handed.n);
+        let handed = handed.filter(|handed| handed.epoch == self.s.state.epoch()).unwrap_or_default().evals;
         self.record(Event::EpochStarted(EpochStarted { epoch }));
         let running = self.s.state.running.clone();
         if let Some(running) = &running {
@@ -37,7 +38,7 @@ impl Turn<'_> {
             self.tell_group(running.n, running.group, running.on_error, Some(Outcome::Lost));
         }
         if !cfg!(mutant = "handed_eval_is_called_not_run") {
-            self.lose_handed(handed);
+            self.lose_handed(&handed);
         }
         // Only now: one of its group that was handed over has begun, and is not `not_run`.
         if let Some(running) = running {
@@ -52,12 +53,18 @@ impl Turn<'_> {
         }
     }
 
-    /// What was handed over while the end of the one before was still being recorded has no `started`, and may have run.
-    fn lose_handed(&mut self, n: EvalNumber) {
-        let Some(waits) = self.s.state.queue.iter().find(|w| w.n == n).cloned() else { return };
-        let why = "the session's supervisor ended as it was handed to its kernel; whether it ran is not known".to_owned();
-        self.end_waiting(n, Outcome::Lost, why);
-        self.tell_group(n, waits.group, waits.on_error, Some(Outcome::Lost));
+    /// What was handed over while the end of the one before was not recorded yet has no `started`, and may have run.
+    fn lose_handed(&mut self, evals: &[EvalNumber]) {
+        let last = if cfg!(mutant = "of_those_handed_over_one_is_lost") { evals.last().copied() } else { None };
+        let evals = last.as_ref().map_or(evals, std::slice::from_ref);
+        let lost: Vec<Waiting> = self.s.state.queue.iter().filter(|w| evals.contains(&w.n)).cloned().collect();
+        for waits in &lost {
+            let why = "the session's supervisor ended as it was handed to its kernel; whether it ran is not known".to_owned();
+            self.end_waiting(waits.n, Outcome::Lost, why);
+        }
+        for waits in lost {
+            self.tell_group(waits.n, waits.group, waits.on_error, Some(Outcome::Lost));
+        }
     }
 
     pub(crate) fn come_up(&mut self, kernel: Option<Life>) {

@@ -6,6 +6,7 @@
 
 use super::clock::Alarm;
 use super::driver::Held;
+use super::handed;
 use super::tail::Entry;
 use super::values::Piece;
 use super::{Driver, Fatal};
@@ -20,6 +21,8 @@ const SPACE_EVERY_US: u64 = 250_000;
 const HOLD_US: u64 = 500;
 /// And how much may wait with it. Bytes.
 const HOLD: usize = 16 * 1024;
+/// What waits for the next eval's is no longer than this. Bytes, of one record.
+const GATHERED: usize = 1024;
 /// What may be heard of a kernel that was told to stop on a full disk: about half the reserve. Bytes.
 const STALL_ROOM: usize = 512 * 1024;
 
@@ -76,6 +79,26 @@ impl Driver {
         Ok(true)
     }
 
+    /// Whether the turn's records may wait for those of the next eval: it has been handed over, whoever submitted it hears
+    /// nothing before it has run, and nothing else was asked for. A commit costs as much for a few evals as for one. A supervisor
+    /// that is killed meanwhile has lost these evals: they are few, and so is the time.
+    pub(super) fn may_gather(&mut self) -> bool {
+        let small = |keep: &Keep| matches!(keep, Keep::Record { body, .. } if body.len() <= GATHERED);
+        let gathers = std::mem::take(&mut self.overtook)
+            && self.deferred.is_empty()
+            && !self.stalled
+            && !self.journal.has_failed()
+            && self.handed.len() < handed::MOST
+            && self.batch.len() <= 4 * handed::MOST
+            && self.ran_for.is_some()
+            && self.ran_for == self.session.running_for()
+            && self.batch.iter().all(small);
+        if gathers && !self.alarms.is_set(Alarm::Held) {
+            self.alarms.set(Alarm::Held, self.clock.mono_us() + HOLD_US);
+        }
+        gathers
+    }
+
     /// Appends the batch once more, after a full disk rolled it back.
     fn commit_again(&mut self) -> Result<bool, Fatal> {
         for keep in &self.batch {
@@ -96,6 +119,7 @@ impl Driver {
     /// What is durable may be seen: it goes to the tail.
     fn publish(&mut self) {
         let mut clear = false;
+        self.handed.committed();
         self.hold();
         self.rows_since_trim += self.batch.len();
         for keep in self.batch.drain(..) {
@@ -131,7 +155,8 @@ impl Driver {
         let begins = |event: &Event| matches!(event, Event::Started(_)) || matches!(event, Event::Accepted(a) if a.started);
         let ends_in_a_beginning = matches!(self.batch.last(), Some(Keep::Record { record, .. }) if begins(&record.event));
         let before = std::mem::replace(&mut self.ran_for, self.session.running_for());
-        let held = self.ran_for.filter(|_| ends_in_a_beginning).and_then(|client| {
+        let waits = ends_in_a_beginning && !std::mem::take(&mut self.waited);
+        let held = self.ran_for.filter(|_| waits).and_then(|client| {
             let (mut from, mut bytes) = (None, 0);
             for keep in &self.batch {
                 let Keep::Record { record, body, .. } = keep else { return None };
@@ -146,10 +171,11 @@ impl Driver {
             })
         });
         let held = held.filter(|held| held.bytes < HOLD);
-        match (self.held.is_some(), held.is_some()) {
-            (false, true) => self.alarms.set(Alarm::Held, self.clock.mono_us() + HOLD_US),
-            (true, false) => self.alarms.clear(Alarm::Held),
-            _ => {}
+        // What was gathered has waited since then already.
+        match held {
+            Some(_) if !self.alarms.is_set(Alarm::Held) => self.alarms.set(Alarm::Held, self.clock.mono_us() + HOLD_US),
+            Some(_) => {}
+            None => self.alarms.clear(Alarm::Held),
         }
         self.held = held;
     }

@@ -28,13 +28,14 @@ impl Driver {
     pub(super) fn fill(&mut self) -> Result<bool, Fatal> {
         let mut at = None;
         let mut any = false;
-        let head = self.session.head();
+        // What waits to be committed is not there yet.
+        let head = self.journal.committed();
         while let Some(due) = self.session.audience().next(at, head) {
             at = Some(due.conn);
             any |= self.deliver(due)?;
         }
         self.want_screens();
-        if self.session.audience().overdue().is_some() {
+        if !self.gathering && self.session.audience().overdue().is_some() {
             let mut out = Vec::new();
             self.session.settle(&self.journal, &mut out);
             self.take(out);
@@ -107,7 +108,7 @@ impl Driver {
             }
         }
         // Retention may have removed the very last events, too.
-        if nothing_there && let Some(gap) = self.session.audience().gap(due.conn, self.session.head() + 1) {
+        if nothing_there && let Some(gap) = self.session.audience().gap(due.conn, self.journal.committed() + 1) {
             codec::encode(lane, channel, &Message::Gap(gap), max_frame);
             self.session.audience_mut().skipped(due.conn, gap.to, HEADER);
         }

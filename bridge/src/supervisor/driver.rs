@@ -19,7 +19,7 @@ use crate::journal::{Head, Journal};
 use rialto_kernels::Kernel;
 use rialto_protocol::kernel::{Death, KernelCommand, KernelEvent, Launch};
 use rialto_protocol::{ClientId, Code, ErrorReply, EvalNumber, Life, Message, Seq};
-use rialto_session::{Access, ConnId, Handed, Input, Output, Session};
+use rialto_session::{Access, ConnId, Input, Output, Session};
 use rialto_transports::unix::UnixListener;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -92,8 +92,14 @@ pub(crate) struct Driver {
     pub(super) batch: Vec<Keep>,
     /// What is to be done once the batch is durable.
     pub(super) deferred: VecDeque<Output>,
-    /// Which eval overtook the batch.
+    /// Which evals overtook the batch,
     pub(super) handed: Note,
+    /// and whether one did in this turn.
+    pub(super) overtook: bool,
+    /// The batch waits for what the next turn adds to it.
+    pub(super) gathering: bool,
+    /// It has waited long enough, and so have those whom it is for.
+    pub(super) waited: bool,
     pub(super) stalled: bool,
     /// A batch waits for space on the disk.
     pub(super) blocked: bool,
@@ -149,6 +155,10 @@ impl Driver {
         {
             self.feed(input);
         }
+        self.gathering = self.may_gather();
+        if self.gathering {
+            return Ok(());
+        }
         self.blocked = !self.commit()?;
         if !self.blocked {
             return self.carry_out();
@@ -178,7 +188,10 @@ impl Driver {
                     self.keep_stored(seq, n, value.key, arrived.pieces, len);
                 }
                 Output::Redact { n, .. } => self.keep_redaction(n),
-                Output::Next { exec, accepted } if self.may_overtake(accepted, exec.n) => self.command(KernelCommand::Exec(exec)),
+                Output::Next { exec, accepted } if self.may_overtake(accepted, exec.n) => {
+                    self.overtook = true;
+                    self.command(KernelCommand::Exec(exec));
+                }
                 other => self.deferred.push_back(other),
             }
         }
@@ -192,7 +205,7 @@ impl Driver {
             && !self.stalled
             && !self.journal.has_failed()
             && !self.deferred.iter().any(commands)
-            && self.handed.write(Handed { epoch: self.session.epoch(), n })
+            && self.handed.add(self.session.epoch(), n)
     }
 
     /// A denial is for the record, too.

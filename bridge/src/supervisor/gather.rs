@@ -51,7 +51,7 @@ impl Driver {
         heard |= self.screens.take_moved();
         heard |= self.hear_signals(cx);
         heard |= self.wake(cx)?;
-        let anything = !self.blocked && (!self.inputs.is_empty() || !self.batch.is_empty());
+        let anything = !self.blocked && (!self.inputs.is_empty() || !self.batch.is_empty() && !self.gathering);
         if anything || heard || self.ending.is_some() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
@@ -233,6 +233,7 @@ impl Driver {
                 }
                 KernelEvent::DisplayData(data) => {
                     bytes += data.len();
+                    self.gathering = false;
                     let Some(incoming) = &mut self.incoming else { continue };
                     for piece in incoming.data(&data) {
                         self.journal.piece(piece.key, piece.index, &piece.bytes);
@@ -309,7 +310,11 @@ impl Driver {
                     Alarm::Space => self.look_for_space()?,
                     Alarm::Tidy => self.tidy()?,
                     Alarm::Behind => self.tell_who_is_behind(),
-                    Alarm::Held => self.held = None,
+                    Alarm::Held => {
+                        self.held = None;
+                        self.gathering = false;
+                        self.waited = !self.batch.is_empty();
+                    }
                     Alarm::Handshakes => self.drop_silent(now),
                     // That somebody may be at the door is all it says.
                     Alarm::Accept => {}

@@ -1,8 +1,8 @@
-//! Which eval was handed to the kernel while the end of the one before was still being recorded.
+//! Which evals were handed to the kernel while the end of the one before was not recorded yet.
 //!
-//! That record is what a client with many evals waits for most: a commit costs ten times what this note does, sixteen bytes
-//! written over themselves. The note survives what the journal survives, `kill -9` of this process, and a supervisor that takes
-//! over learns from it what may have begun without a record.
+//! That record is what a client with many evals waits for most: a commit costs ten times what this note does, a few bytes written
+//! over themselves. The note survives what the journal survives, `kill -9` of this process, and a supervisor that takes over
+//! learns from it what may have begun without a record.
 
 use rialto_protocol::{Epoch, EvalNumber};
 use rialto_session::Handed;
@@ -10,8 +10,11 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// An incarnation and an eval, as they are written.
-const LEN: usize = 16;
+/// Evals that may be handed over between two commits. What a supervisor that is killed says of all of them is that they are
+/// lost, so it is few.
+pub(super) const MOST: usize = 8;
+/// An incarnation and the evals, 0 for none: numbers of eight bytes.
+const LEN: usize = 8 * (1 + MOST);
 
 /// Where the note is kept.
 #[derive(Debug)]
@@ -19,20 +22,34 @@ pub(super) struct Note {
     path: PathBuf,
     /// Made when it is needed for the first time: most sessions never have two evals at once.
     file: Option<File>,
+    /// Those since the last commit.
+    evals: Vec<EvalNumber>,
     /// It could not be written. Then nothing overtakes its records any more.
     failed: bool,
 }
 
 impl Note {
     pub(super) fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, failed: false }
+        Self { path: path.to_owned(), file: None, evals: Vec::new(), failed: false }
     }
 
     /// What the supervisor before this one noted, if it did. Whether it is of this journal's last incarnation is for the rules.
     pub(super) fn found(&self) -> Option<Handed> {
         let bytes: [u8; LEN] = std::fs::read(&self.path).ok()?.try_into().ok()?;
-        let (epoch, n) = bytes.split_first_chunk::<8>()?;
-        Some(Handed { epoch: Epoch::from_le_bytes(*epoch), n: EvalNumber::from_le_bytes(n.try_into().ok()?) })
+        let (numbers, _) = bytes.as_chunks::<8>();
+        let (epoch, evals) = numbers.split_first()?;
+        let evals = evals.iter().map(|n| EvalNumber::from_le_bytes(*n)).filter(|n| *n > 0);
+        Some(Handed { epoch: Epoch::from_le_bytes(*epoch), evals: evals.collect() })
+    }
+
+    /// How many there are since the last commit.
+    pub(super) const fn len(&self) -> usize {
+        self.evals.len()
+    }
+
+    /// What was handed over is recorded: the next note begins anew.
+    pub(super) fn committed(&mut self) {
+        self.evals.clear();
     }
 
     /// Every record is kept: nothing can be learnt from the note any more.
@@ -42,21 +59,24 @@ impl Note {
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Notes it down. False: it could not be, so the records must come first.
-    pub(super) fn write(&mut self, handed: Handed) -> bool {
-        if self.failed {
+    /// Notes one more. False: it could not be, or they are too many, so the records must come first.
+    pub(super) fn add(&mut self, epoch: Epoch, n: EvalNumber) -> bool {
+        if self.failed || self.evals.len() >= MOST {
             return false;
         }
         if self.file.is_none() {
             self.file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.path).ok();
         }
+        self.evals.push(n);
         let mut bytes = [0; LEN];
-        for (to, from) in bytes.iter_mut().zip(handed.epoch.to_le_bytes().into_iter().chain(handed.n.to_le_bytes())) {
-            *to = from;
+        let (numbers, _) = bytes.as_chunks_mut::<8>();
+        for (to, number) in numbers.iter_mut().zip([&epoch].into_iter().chain(&self.evals)) {
+            *to = number.to_le_bytes();
         }
         let written = self.file.as_ref().is_some_and(|file| file.write_all_at(&bytes, 0).is_ok());
         if !written {
-            tracing::warn!(path = %self.path.display(), "which eval runs could not be noted down; each waits for the record of the one before");
+            let path = self.path.display();
+            tracing::warn!(%path, "which eval runs could not be noted down; each waits for the record of the one before");
         }
         self.failed = !written;
         written
@@ -68,13 +88,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_noted_last_is_found_and_nothing_else_is() {
+    fn what_was_noted_since_the_last_commit_is_found_and_nothing_else_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("handed");
         assert_eq!(Note::at(&path).found(), None);
         let mut note = Note::at(&path);
-        assert!(note.write(Handed { epoch: 3, n: 7 }) && note.write(Handed { epoch: 3, n: 8 }));
-        assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, n: 8 }));
+        assert!(note.add(3, 7) && note.add(3, 8));
+        assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, evals: vec![7, 8] }));
+        note.committed();
+        assert!(note.add(3, 9));
+        assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, evals: vec![9] }));
         std::fs::write(&path, b"short").unwrap();
         assert_eq!(Note::at(&path).found(), None);
         note.forget();
@@ -82,11 +105,23 @@ mod tests {
     }
 
     #[test]
+    fn more_than_fit_wait_for_a_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut note = Note::at(&folder.path().join("handed"));
+        for n in 1..=MOST as u64 {
+            assert!(note.add(1, n));
+        }
+        assert!(!note.add(1, 100));
+        note.committed();
+        assert!(note.add(1, 100));
+    }
+
+    #[test]
     fn where_it_cannot_be_noted_nothing_overtakes() {
         let folder = tempfile::tempdir().unwrap();
         let mut note = Note::at(&folder.path().join("missing").join("handed"));
-        assert!(!note.write(Handed { epoch: 1, n: 1 }));
+        assert!(!note.add(1, 1));
         std::fs::create_dir(folder.path().join("missing")).unwrap();
-        assert!(!note.write(Handed { epoch: 1, n: 2 }), "one that was not noted may be out already");
+        assert!(!note.add(1, 2), "one that was not noted may be out already");
     }
 }
