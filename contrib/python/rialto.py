@@ -639,11 +639,36 @@ class _Stream:
     def isatty(self):
         return False if self._runner() is not None else self._real.isatty()
 
+    @property
+    def buffer(self):
+        return _Buffer(self) if self._runner() is not None else self._real.buffer
+
     def __getattr__(self, name):
         return getattr(self._real, name)
 
     def __setattr__(self, name, value):
         setattr(self._real, name, value)
+
+
+class _Buffer:
+    """What an eval finds behind its stream: bytes, in their order among the text."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, data):
+        data, runner = bytes(memoryview(data)), self._stream._runner()
+        if runner is None:
+            # Kept by the eval, and used by another thread or after its end.
+            return self._stream._real.buffer.write(data)
+        runner.write(self._stream._number, data)
+        return len(data)
+
+    def flush(self):
+        self._stream.flush()
+
+    def __getattr__(self, name):
+        return getattr(self._stream._real.buffer, name)
 
 
 _runners = []

@@ -44,7 +44,8 @@ fn long() -> bool {
 }
 
 /// The columns of the table.
-const KERNELS: [&str; 8] = ["python", "node", "bash", "js", "pty:sqlite3", "pty:python3 -i", "jupyter:python3", "jupyter:ir"];
+const KERNELS: [&str; 9] =
+    ["python", "node", "bash", "js", "live", "pty:sqlite3", "pty:python3 -i", "jupyter:python3", "jupyter:ir"];
 
 /// [kernel, check, promise, seen, said]...
 fn checked(kernel: &str, place: &Place) -> Vec<[String; 5]> {
@@ -157,6 +158,12 @@ macro_rules! programs {
 }
 
 programs!(sqlite3: "pty:sqlite3", python_in_a_terminal: "pty:python3 -i");
+
+/// A program that runs already is on this machine, and the ways from elsewhere end at its session as at any other.
+#[test]
+fn a_running_program_conforms() {
+    conforms("live", Way::Direct);
+}
 
 /// What Jupyter starts takes its time: the ways do not see which kernel it is.
 mod jupyter {

@@ -161,6 +161,12 @@ fn psql_is_a_kernel() {
     let events = world.events("db");
     assert!(!serde_json::to_string(&events).unwrap().contains("hunter2"));
     world.run(&["kill", "db"]).exits(0);
+    // And the rows that every kernel is asked.
+    let checked = world.rialto(&["kernels", "--check", &format!("pty:{command}")]).env("PGPASSWORD", "hunter2").output().unwrap();
+    let table = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{table}");
+    let rows = |seen: &str| table.lines().filter(|line| line.trim_end().ends_with(seen)).count();
+    assert!(rows(" ok") >= 6 && rows(" ok") + rows(" -") == 21, "{table}");
 }
 
 /// No prompt: where an eval ends is a guess, and that is said.

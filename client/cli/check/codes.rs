@@ -44,6 +44,8 @@ pub(super) struct Codes {
     pub(super) much: Option<&'static str>,
     /// Writes `late` after its end, without having that word; and something that lasts longer than until then.
     pub(super) background: Option<(&'static str, &'static str)>,
+    /// A restart begins anew.
+    pub(super) fresh: bool,
 }
 
 pub(super) fn of(kernel: &str) -> Option<&'static Codes> {
@@ -52,6 +54,7 @@ pub(super) fn of(kernel: &str) -> Option<&'static Codes> {
         "node" => Some(&NODE),
         "bash" => Some(&BASH),
         "js" => Some(&JS),
+        crate::embed::KERNEL => Some(&super::live::CODES),
         other => match other.strip_prefix("pty:") {
             Some(command) => super::programs::of(command),
             None => jupyter::of(other),
@@ -59,7 +62,7 @@ pub(super) fn of(kernel: &str) -> Option<&'static Codes> {
     }
 }
 
-const PYTHON: Codes = Codes {
+pub(super) const PYTHON: Codes = Codes {
     streams: Some("import sys; print('out'); print('err', file=sys.stderr)"),
     order: Some("import sys\nfor i in range(100):\n    print(f'o{i}')\n    print(f'e{i}', file=sys.stderr)"),
     result: Some(("{'a': [1, 2]}", "{'a': [1, 2]}")),
@@ -86,6 +89,7 @@ const PYTHON: Codes = Codes {
         "import threading; threading.Timer(0.05, lambda: print('la' + 'te')).start()",
         "import time; time.sleep(0.3)",
     )),
+    fresh: true,
 };
 
 const NODE: Codes = Codes {
@@ -116,6 +120,7 @@ const NODE: Codes = Codes {
         "setTimeout(() => console.log('la' + 'te'), 50), undefined",
         "await new Promise((go) => setTimeout(go, 300))",
     )),
+    fresh: true,
 };
 
 const BASH: Codes = Codes {
@@ -143,6 +148,7 @@ const BASH: Codes = Codes {
     bytes: Some("printf '\\377\\000\\376'"),
     much: Some("head -c 50000000 /dev/zero | tr '\\0' x"),
     background: Some(("{ sleep 0.05; echo la'te'; } 2>/dev/null &", "sleep 0.3")),
+    fresh: true,
 };
 
 /// Without other programs, without bytes, and without a process that could die.
@@ -170,4 +176,5 @@ const JS: Codes = Codes {
     bytes: None,
     much: Some("for (let i = 0; i < 50; i++) print('x'.repeat(999999))"),
     background: Some(("setTimeout(() => print('la' + 'te'), 50); undefined", "await new Promise((go) => setTimeout(go, 300))")),
+    fresh: true,
 };

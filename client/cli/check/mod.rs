@@ -2,6 +2,7 @@
 //! program. `tests/conformance` runs the same, and `docs/kernels.md` is written by that.
 
 mod codes;
+mod live;
 mod programs;
 mod rows;
 mod session;
@@ -16,7 +17,7 @@ pub(crate) fn run(kernels: &[String], at: Option<&str>, as_json: bool) -> Result
     let mut failed = false;
     for kernel in kernels {
         let codes = codes::of(kernel).ok_or_else(|| {
-            let known = "python, node, bash, js, kernelspecs of Jupyter for Python, Bash and R, and pty: with sqlite3, psql, gdb, lua, \
+            let known = "python, node, bash, js, live, kernelspecs of Jupyter for Python, Bash and R, and pty: with sqlite3, psql, gdb, lua, \
                          python3, node and bash";
             Failure::usage(format!("there is nothing to check {kernel:?} with; it is known of {known}"))
         })?;

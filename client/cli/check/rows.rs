@@ -182,6 +182,7 @@ pub(super) const ROWS: &[Row] = &[
         name: "restart",
         promise: "a restart gives a fresh kernel",
         run: |s, c| {
+            or_skip!(c.fresh.then_some(()));
             s.exec(c.keep, "")?;
             let said = s.run(&["restart"], "")?;
             let after = s.exec(c.kept, "")?;

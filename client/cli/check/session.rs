@@ -1,5 +1,7 @@
 //! One session to try things in, through this very program: what a user would get.
 
+use super::live::Program;
+use crate::embed::KERNEL;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +11,8 @@ pub(super) struct Session {
     place: Vec<String>,
     name: String,
     kernel: String,
+    /// What it is a session of, where that runs already. Ended after the session.
+    _program: Option<Program>,
 }
 
 /// What came of it.
@@ -31,7 +35,12 @@ impl Session {
         // What is no name's letter is left out: a kernelspec may be named by its folder.
         let word: String = kernel.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
         let name = format!("check-{word}-{}", std::process::id());
-        Ok(Self { program: std::env::current_exe()?, place, name, kernel: kernel.to_owned() })
+        let program = std::env::current_exe()?;
+        let runs = (kernel == KERNEL).then(|| {
+            let elsewhere = || io::Error::other("a program is embedded on the machine where it runs; leave --at away");
+            if at.is_some() { Err(elsewhere()) } else { Program::start(&name, &program) }
+        });
+        Ok(Self { _program: runs.transpose()?, program, place, name, kernel: kernel.to_owned() })
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -52,7 +61,13 @@ impl Session {
     }
 
     fn exec_command(&self, code: &str) -> Command {
-        self.command(&["exec", "-s", &self.name, "-k", &self.kernel, "-c", code])
+        let named = ["exec", "-s", &self.name, "-c", code];
+        let mut command = self.command(&named);
+        // What runs already is what it is.
+        if self.kernel != KERNEL {
+            command.args(["-k", &self.kernel]);
+        }
+        command
     }
 
     pub(super) fn exec(&self, code: &str, input: &str) -> io::Result<Said> {

@@ -70,4 +70,5 @@ const R: Codes = Codes {
     bytes: None,
     much: Some("for (i in 1:50) cat(strrep('x', 999999), '\\n', sep = '')"),
     background: None,
+    fresh: true,
 };
