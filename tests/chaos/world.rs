@@ -229,8 +229,19 @@ impl Drop for World {
 }
 
 /// What a session that has ended keeps.
-const KEPT: [&str; 10] =
-    ["session.json", "cookie", "journal.db", "head.json", "log", "log.old", "lock", "start.lock", "ended", "terminal.cursor"];
+const KEPT: [&str; 11] = [
+    "session.json",
+    "cookie",
+    "journal.db",
+    "head.json",
+    "log",
+    "log.old",
+    "lock",
+    "start.lock",
+    "ended",
+    "terminal.cursor",
+    "shares.json",
+];
 /// What is not any session's: the machine's own, and what shows who comes by a network.
 const OURS: [&str; 10] = [
     "claim.lock",

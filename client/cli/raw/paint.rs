@@ -51,7 +51,10 @@ impl Paint {
         let cursor = grid.cursor();
         // Where the program's screen is larger than ours the part around the cursor is shown.
         let top = (cursor.row + 1).saturating_sub(self.rows);
-        let left = (cursor.col + 1).saturating_sub(self.columns);
+        // It stands beside the last column once something was written there.
+        let width = grid.screen().visible_lines().next().map_or(0, |line| line.cells().len());
+        let column = cursor.col.min(width.saturating_sub(1));
+        let left = (column + 1).saturating_sub(self.columns);
         let mut lines = grid.screen().visible_lines().skip(top);
         for row in 0..self.rows {
             let cells = lines.next().map(|line| line.cells().get(left..).unwrap_or_default()).unwrap_or_default();
@@ -65,7 +68,7 @@ impl Paint {
             }
         }
         let place =
-            (cursor.row.saturating_sub(top), cursor.col.saturating_sub(left).min(self.columns.saturating_sub(1)), cursor.visible);
+            (cursor.row.saturating_sub(top), column.saturating_sub(left).min(self.columns.saturating_sub(1)), cursor.visible);
         if !out.is_empty() || self.cursor != Some(place) {
             let (row, column, visible) = place;
             let _ = write!(out, "\x1b[{};{}H{}", row + 1, column + 1, if visible { "\x1b[?25h" } else { "\x1b[?25l" });
