@@ -53,12 +53,16 @@ enum State {
     One,
 }
 
+/// What is shorter than this is never scrolled sideways. Bytes.
+const SCROLLED: usize = 32;
+
 /// Whether a line that came back is what was typed: its letters and digits are at the end of it. Long lines come back in pieces,
-/// scrolled sideways, and characters that steer in another form.
+/// scrolled sideways, and characters that steer in another form. Of a short one only all of it is an echo: where the program shows
+/// nothing of what is typed, `echo hidden` writes a piece of it as well, and that is output.
 pub(super) fn is_echo(line: &[u8], typed: &str) -> bool {
     let words = |bytes: &[u8]| bytes.iter().rev().copied().filter(u8::is_ascii_alphanumeric).take(12).collect::<Vec<_>>();
-    let (back, typed) = (words(&Plain::of(line).text), words(typed.as_bytes()));
-    back.starts_with(&typed) || back.len() >= 6 && typed.starts_with(&back)
+    let (back, last) = (words(&Plain::of(line).text), words(typed.as_bytes()));
+    back.starts_with(&last) || typed.len() > SCROLLED && back.len() >= 6 && last.starts_with(&back)
 }
 
 #[cfg(test)]
@@ -81,5 +85,6 @@ mod tests {
         assert!(is_echo(b"", ""));
         assert!(is_echo(b"sqlite> select 1", "select 1"));
         assert!(!is_echo(b"[1]+  Done      sleep 1", "echo hello"));
+        assert!(!is_echo(b"hidden", "echo hidden"));
     }
 }
