@@ -1,5 +1,7 @@
 //! Text as a person sees it: without what steers a terminal.
 
+use std::borrow::Cow;
+
 /// What a line of output looks like, and where each of its bytes stood.
 pub(super) struct Plain {
     pub(super) text: Vec<u8>,
@@ -53,6 +55,33 @@ enum State {
     One,
 }
 
+/// By this a line editor says that it reads, and that it does not: how a terminal is to mark what is pasted.
+const PASTE: &[u8] = b"\x1b[?2004";
+
+/// Output without what the program's line editor says to its terminal around each line that it reads. It is no output of an eval,
+/// and whoever is shown the terminal itself gets it another way.
+pub(super) fn without_pasting(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let next = |rest: &[u8]| rest.windows(PASTE.len()).position(|here| here == PASTE);
+    if !bytes.contains(&0x1b) || next(bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let (mut kept, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some(at) = next(rest) {
+        let (before, from) = rest.split_at(at);
+        kept.extend_from_slice(before);
+        let after = from.get(PASTE.len()..).unwrap_or_default();
+        rest = match after {
+            [b'l', b'\r', after @ ..] | [b'h' | b'l', after @ ..] => after,
+            _ => {
+                kept.extend_from_slice(PASTE);
+                after
+            }
+        };
+    }
+    kept.extend_from_slice(rest);
+    Cow::Owned(kept)
+}
+
 /// What is shorter than this is never scrolled sideways. Bytes.
 const SCROLLED: usize = 32;
 
@@ -75,6 +104,14 @@ mod tests {
         assert_eq!(plain.text, b"me$ ");
         let plain = Plain::of(b"ab\x1b[1mcd");
         assert_eq!((plain.text.as_slice(), plain.place(2), plain.place(0), plain.place(3)), (&b"abcd"[..], 2, 0, 7));
+    }
+
+    #[test]
+    fn what_a_line_editor_says_is_no_output() {
+        let told = |bytes: &'static [u8]| without_pasting(bytes).into_owned();
+        assert_eq!(told(b"\x1b[?2004l\rhello\n\x1b[?2004h"), b"hello\n");
+        assert_eq!(told(b"a\x1b[?2004l\x1b[1mb\r\n"), b"a\x1b[1mb\r\n");
+        assert_eq!(told(b"\x1b[?2004x\x1b[?2004"), b"\x1b[?2004x\x1b[?2004");
     }
 
     #[test]

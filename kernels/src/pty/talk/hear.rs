@@ -1,6 +1,6 @@
 //! What comes from the program: what was typed is taken off, whole lines are told, the rest is kept.
 
-use super::super::plain::is_echo;
+use super::super::plain::{is_echo, without_pasting};
 use super::{EARLY, FENCE, LINE, SETTLE, State, Talk};
 use rialto_protocol::data::{Run, Stream};
 use rialto_protocol::kernel::{KernelEvent, OUTPUT_CHUNK};
@@ -97,6 +97,7 @@ impl Talk {
     }
 
     pub(super) fn tell(&mut self, bytes: &[u8]) {
+        let bytes = &*without_pasting(bytes);
         if bytes.is_empty() {
             return;
         }
