@@ -43,6 +43,17 @@ pub(crate) async fn play(seed: u64, door: Door, known: Known) -> BTreeSet<String
 /// The same on a connection that is there already.
 pub(crate) async fn play_on(mut raw: Raw, mut dice: Dice, door: Door, known: Known) -> BTreeSet<String> {
     let inside = enter(&mut raw, &mut dice, door, &known).await;
+    let mut errors = BTreeSet::new();
+    if door == Door::Daemon && inside && dice.below(8) == 0 {
+        raw.say(0, &Message::Open(Open { re: 76, channel: 2, session: "nobodys".to_owned(), ..Open::default() })).await;
+        // It may have been turned away before that.
+        while let Some((_, message)) = raw.next().await {
+            if let Message::Error(error) = message {
+                errors.insert(error.name);
+                break;
+            }
+        }
+    }
     // Half of them say nothing but valid messages; what is no frame ends a stream at once, and is the last word of some.
     let temper = dice.below(4);
     for _ in 0..1 + dice.below(12) {
@@ -57,7 +68,6 @@ pub(crate) async fn play_on(mut raw: Raw, mut dice: Dice, door: Door, known: Kno
             break;
         }
     }
-    let mut errors = BTreeSet::new();
     if door == Door::Daemon && inside && temper > 1 {
         // What a daemon has not carried on when the connection ends it drops: these see to it that it has.
         raw.say(1, &Message::GetStatus(Plain { re: 77 })).await;
