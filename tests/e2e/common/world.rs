@@ -168,7 +168,7 @@ impl Drop for World {
             processes::signal(pid, Signal::SIGTERM);
         }
         // A kernel goes with its supervisor. What does not is a leak, which fails the test and is ended all the same.
-        let end = Instant::now() + BOUND / 4;
+        let end = Instant::now() + BOUND / 12;
         while !self.processes().is_empty() && Instant::now() < end {
             std::thread::yield_now();
         }
