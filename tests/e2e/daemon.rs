@@ -166,3 +166,15 @@ fn a_socket_that_cannot_be_is_said() {
     world.run(&["serve", "--socket", long.to_str().unwrap()]).complains(69, &["107"]);
     world.run(&["serve", "--socket", "/nowhere/at/all.sock"]).complains(69, &["/nowhere/at/all.sock"]);
 }
+
+#[test]
+fn a_daemon_with_several_ways_in_says_once_that_it_ends() {
+    let world = World::new();
+    let (socket, keys) = (world.dir().join("d.sock"), world.file("keys", ""));
+    let fixed = ["serve", "--ws", "0", "--ssh", "127.0.0.1:0", "--authorized-keys", keys.to_str().unwrap()];
+    let daemon = world.start(&[&fixed[..], &["--socket", socket.to_str().unwrap()]].concat());
+    daemon.wait_for_err("serving this user's sessions on");
+    daemon.signal(Signal::SIGTERM);
+    let said = daemon.end().exits(0).err();
+    assert_eq!(said.matches("ending; sessions run on").count(), 1, "{said}");
+}

@@ -115,7 +115,6 @@ impl Daemon {
             tasks.spawn(TaskKind::Accept, accept(Arc::clone(&daemon), listener, tasks.stopping()));
         }
         shutdown.await;
-        tracing::info!("ending; sessions run on");
         tasks.end(GOODBYE + Duration::from_secs(1)).await;
     }
 

@@ -60,6 +60,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<u8, Failure> {
         });
     }
     shutdown.await;
+    tracing::info!("ending; sessions run on");
     tasks.end(GOODBYE).await;
     Ok(0)
 }
