@@ -150,20 +150,23 @@ fn the_javascript_of_the_documents_works_as_it_stands_there() {
     assert!(said.code != 0 && said.out().is_empty(), "{said}");
 }
 
+/// How Node is started to have a WebSocket: it has one since 22, and behind a word since 20.
+pub(crate) fn own_websocket(world: &World) -> Option<&'static [&'static str]> {
+    let has_one = |words: &[&str]| {
+        let mut command = world.command("node");
+        command.args(words).args(["-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"]);
+        Running::start(command).end().code == 0
+    };
+    [&[] as &[&str], &["--experimental-websocket"]].into_iter().find(|words| has_one(words))
+}
+
 #[test]
 fn nodes_own_websocket_takes_the_example_as_it_stands_there() {
     let world = World::new();
     let web = Web::new(&world, &[]);
     let script = example(&world, "websocket.md", "js", "client.mjs");
-    // Node has one since 22, and behind a word since 20.
-    let has_one = |word: &[&str]| {
-        let mut command = world.command("node");
-        command.args(word).args(["-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"]);
-        Running::start(command).end().code == 0
-    };
-    let words: [&[&str]; 2] = [&[], &["--experimental-websocket"]];
     // An older one is asked in the test above, with a WebSocket of ours.
-    let Some(word) = words.into_iter().find(|word| has_one(word)) else { return };
+    let Some(word) = own_websocket(&world) else { return };
     let mut command = world.command("node");
     command.args(word).arg("--no-warnings").arg(script).env("RIALTO_URL", &web.at).env("RIALTO_TOKEN", &web.token);
     let said = Running::start(command).end();

@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 mod bad_input;
 mod behind;
+mod browser;
 mod commands;
 mod common;
 mod completing;

@@ -4,7 +4,11 @@ import { randomBytes } from "node:crypto";
 import { request } from "node:http";
 
 globalThis.WebSocket = class {
+  readyState = 0;
   constructor(url, protocols) {
+    const ends = (code, reason) => {
+      if (this.readyState !== 3) { this.readyState = 3; this.onclose?.({ code, reason }); }
+    };
     const headers = {
       Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13", Origin: process.env.ORIGIN,
       "Sec-WebSocket-Key": randomBytes(16).toString("base64"), "Sec-WebSocket-Protocol": protocols.join(", "),
@@ -25,16 +29,19 @@ globalThis.WebSocket = class {
           const [kind, body] = [rest[0] & 15, rest.subarray(at, at + length)];
           rest = rest.subarray(at + length);
           if (kind === 1) this.onmessage?.({ data: body.toString() });
-          if (kind === 8) { socket.end(); this.onclose?.({ code: body.readUInt16BE(0), reason: body.subarray(2).toString() }); }
+          if (kind === 8) { socket.end(); ends(body.readUInt16BE(0), body.subarray(2).toString()); }
           if (kind === 9) this.frame(10, body);
         }
       };
       socket.on("data", take);
+      socket.on("error", () => {});
+      socket.on("close", () => ends(1006, ""));
+      this.readyState = 1;
       this.onopen?.({});
       take(Buffer.alloc(0));
     });
-    asked.on("response", (response) => { console.error(response.statusCode); this.onclose?.({ code: 1006, reason: "" }); response.resume(); });
-    asked.on("error", () => this.onclose?.({ code: 1006, reason: "" }));
+    asked.on("response", (response) => { console.error(response.statusCode); ends(1006, ""); response.resume(); });
+    asked.on("error", () => ends(1006, ""));
     asked.end();
   }
   frame(kind, body) {
@@ -43,5 +50,5 @@ globalThis.WebSocket = class {
     this.socket.write(Buffer.concat([head, mask, body.map((byte, at) => byte ^ mask[at % 4])]));
   }
   send(text) { this.frame(1, Buffer.from(text)); }
-  close(code = 1000) { this.frame(8, Buffer.from([code >> 8, code & 255])); }
+  close(code = 1000) { if (this.readyState === 1) this.frame(8, Buffer.from([code >> 8, code & 255])); }
 };
