@@ -1,6 +1,7 @@
 //! `rialto attach --raw`: the terminal of a program as it is, left, cut off, killed and come back to.
 
-use crate::common::{Sshd, Terminal, World, signal, until, until_or};
+use crate::common::{Sshd, Terminal, World, lines, signal, until, until_or};
+use crate::ws::Web;
 use nix::sys::signal::Signal;
 
 /// A program that has the whole screen, draws in colours, says its size, and shows each key.
@@ -207,4 +208,64 @@ fn where_there_is_no_terminal_that_is_said() {
     t.wait_for("a key is wanted as ^], ^A");
     t.wait_for("code 64");
     world.run(&["kill", "work"]).exits(0);
+}
+
+#[test]
+fn over_a_websocket_with_tls_it_is_as_here_and_comes_back_when_the_way_breaks() {
+    let world = World::new();
+    draws(&world);
+    let web = Web::new(&world, &["--tls-self-signed"]);
+    let t = Terminal::open(&world, &format!("clear; RIALTO_TOKEN={} rialto --at '{}' attach --raw art", web.token, web.at));
+    t.wait_for("size 30x100");
+    t.keys(&["a", "C-c"]);
+    t.wait_for("keys a<3>");
+    t.resize(70, 20);
+    t.wait_for("size 20x70");
+    web.daemon.signal(Signal::SIGKILL);
+    t.wait_for("connecting again");
+    t.type_text("b");
+    let (socket, port) = (world.dir().join("d.sock"), web.port().to_string());
+    let again = world.start(&["serve", "--socket", socket.to_str().unwrap(), "--ws", &port, "--tls-self-signed"]);
+    t.wait_for("keys a<3>b");
+    assert!(picture(&t).contains("\u{1b}[1m\u{1b}[31mred"), "{:?}", picture(&t));
+    // Taken back in the middle of it.
+    world.run(&["token", "revoke", &web.name]).exits(0);
+    t.wait_for("was revoked");
+    t.type_line("echo typed and seen; stty -a | grep -o -w -e -echo -e echo");
+    t.wait_for("typed and seen\necho\n");
+    again.signal(Signal::SIGTERM);
+    again.end().exits(0);
+    world.run(&["kill", "art"]).exits(0);
+}
+
+#[test]
+fn a_program_sees_and_types_through_rpc() {
+    let world = World::new();
+    draws(&world);
+    let mut rpc = world.start(&["rpc", "art"]);
+    let mut say = |message: &str| rpc.write(format!("{message}\n"));
+    say(r#"{"type":"resize","rows":20,"columns":70}"#);
+    say(r#"{"type":"watch","re":7}"#);
+    say(r#"{"type":"keys","re":8,"data":"ab","from":0}"#);
+    // As if the answer had been lost: what was taken is not typed again.
+    say(r#"{"type":"keys","re":9,"data":"abc","from":0}"#);
+    say(r#"{"type":"keys","re":10,"data":"x","from":7}"#);
+    rpc.wait_for_out("keys abc");
+    rpc.wait_for_out("size 20x70");
+    // Nothing that was asked waits for an answer any more, and what is watched goes on for ever.
+    let all = lines(&rpc.end().ok());
+    let of = |kind: &str| all.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+    assert_eq!(of("greeted")[0]["features"], serde_json::json!(["screen"]));
+    let screen = of("screen")[0];
+    assert!(screen["re"] == 7 && screen["rows"] == 20 && screen["columns"] == 70 && screen["typed"] == 0, "{screen}");
+    let typed: Vec<_> = of("typed").iter().map(|line| (line["re"].clone(), line["typed"].clone())).collect();
+    assert_eq!(typed, [(8.into(), 2.into()), (9.into(), 3.into())]);
+    assert_eq!((&of("error")[0]["re"], &of("error")[0]["name"]), (&10.into(), &"wrong_state".into()));
+    let drawn: String = of("drawn").iter().filter_map(|line| line["data"].as_str()).collect();
+    assert!(drawn.contains("keys abc") && !drawn.contains("abx"), "{drawn:?}");
+    // Who only looks on types nothing.
+    let watcher = world.start(&["rpc", "art", "--observe"]);
+    let said = watcher.end_with("{\"type\":\"watch\"}\n{\"type\":\"keys\",\"re\":3,\"data\":\"q\"}\n").ok();
+    assert!(said.contains("\"forbidden\"") && said.contains("keys abc"), "{said}");
+    world.run(&["kill", "art"]).exits(0);
 }

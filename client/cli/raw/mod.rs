@@ -319,7 +319,8 @@ impl Raw {
                 self.ask();
             }
             Incoming::Reconnecting { why, .. } => {
-                self.said = Some((format!("no link ({}); connecting again", why.text), None));
+                // What it is comes first: why may be longer than the line.
+                self.said = Some((format!("connecting again: {}", why.text), None));
                 self.changed = true;
             }
             Incoming::Error(why) | Incoming::Closed(why) => return Err(why.into()),

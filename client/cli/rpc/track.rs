@@ -91,7 +91,8 @@ impl Track {
             let text = format!("{MOST} requests of this client wait already; read their answers first");
             return Err(ErrorReply::new(re, Code::OutboxFull, text));
         }
-        if re != 0 {
+        // The answer to a size is the screen in that size, where somebody watches.
+        if re != 0 && !matches!(message, Message::Resize(_)) {
             self.answers.insert(re);
         }
         if let Message::Submit(submit) = message {

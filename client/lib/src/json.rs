@@ -5,6 +5,7 @@ use crate::ids;
 use rialto_protocol::frame::Header;
 use rialto_protocol::limits::DEFAULT_MAX_FRAME;
 use rialto_protocol::message::{Greet, Hello, Open, Welcome};
+use rialto_protocol::message::screen::FEATURE;
 use rialto_protocol::version::{self, FEATURES, MAX_CONTRACT, MIN_CONTRACT};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec, kind};
 use serde_json::{Map, Value};
@@ -48,8 +49,13 @@ pub fn opening(app: &str, label: &str, open: Open, cookie: Option<Vec<u8>>) -> R
         ..Hello::default()
     };
     let open = Open { re: 0, channel: CHANNEL, ..open };
-    let greet =
-        Greet { min: MIN_CONTRACT, max: MAX_CONTRACT, features: Vec::new(), client: ids::client_id()?, label: label.to_owned() };
+    let greet = Greet {
+        min: MIN_CONTRACT,
+        max: MAX_CONTRACT,
+        features: vec![FEATURE.to_owned()],
+        client: ids::client_id()?,
+        label: label.to_owned(),
+    };
     let (mut bytes, mut rest) = (Vec::new(), Vec::new());
     codec::encode(&mut bytes, 0, &Message::Hello(hello), DEFAULT_MAX_FRAME);
     codec::encode(&mut rest, 0, &Message::Open(open.clone()), DEFAULT_MAX_FRAME);

@@ -74,8 +74,9 @@ pub(crate) async fn answer(through: &Through, path: &[String], request: Request<
         [_, "events"] => return Err(Not::Allowed("GET")),
         _ => return Err(Not::Here),
     };
-    if matches!(message, Message::Attach(_) | Message::Detach(_) | Message::Credit(_)) {
-        let text = "events are followed by a GET of .../events, or on a WebSocket";
+    let has_no_answer = matches!(message, Message::Unwatch(_) | Message::Seen(_) | Message::Resize(_));
+    if matches!(message, Message::Attach(_) | Message::Detach(_) | Message::Credit(_)) || has_no_answer {
+        let text = "events are followed by a GET of .../events, or on a WebSocket, where a terminal is watched, too";
         return Err(ErrorReply::new(0, Code::WrongState, text).into());
     }
     let mut handle = Session::new(through.clone(), open(session)?, options(Start::Detached)?);
