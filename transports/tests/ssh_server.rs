@@ -34,13 +34,14 @@ impl Authenticator for Everybody {
     }
 }
 
-/// A program that does nothing but say what it is told besides its input.
+/// A program that does nothing but say what it is told besides its input, which it does not read.
 struct Tells(mpsc::Sender<Control>);
 
 impl Programs for Tells {
     fn run(&self, _: Asked, mut wires: Wires) -> Boxed<'static, Exit> {
         let to = self.0.clone();
         Box::pin(async move {
+            let _unread = wires.input;
             wires.output.write_all(b"runs").await.unwrap();
             while let Some(control) = wires.controls.recv().await {
                 to.send(control).await.unwrap();
@@ -216,4 +217,57 @@ async fn a_signal_and_a_new_size_reach_the_program() {
     let said =
         [server.controls.recv().await.unwrap(), server.controls.recv().await.unwrap(), server.controls.recv().await.unwrap()];
     assert_eq!(said, [Control::Signal("INT".into()), Control::Resize(100, 40), Control::Signal("x".repeat(16))]);
+}
+
+/// What is told beside the output, until the channel ends; and the signal that ended it.
+async fn told(channel: &mut Channel<russh::client::Msg>) -> (String, Option<Sig>) {
+    let (mut said, mut signal) = (Vec::new(), None);
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::ExtendedData { data, .. } => said.extend_from_slice(&data),
+            ChannelMsg::ExitSignal { signal_name, .. } => signal = Some(signal_name),
+            _ => {}
+        }
+    }
+    (String::from_utf8(said).unwrap(), signal)
+}
+
+/// A program that reads nothing, and its input, which goes on for as long as it is taken.
+async fn floods(server: &Server) -> (Channel<russh::client::Msg>, JoinSet<()>, Handle<Client>) {
+    let client = enters(TcpStream::connect(server.at).await.unwrap()).await.unwrap();
+    let channel = client.channel_open_session().await.unwrap();
+    channel.exec(true, "anything").await.unwrap();
+    let mut writer = channel.make_writer();
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let chunk = vec![0; 32 * 1024];
+        while writer.write_all(&chunk).await.is_ok() {}
+    });
+    (channel, task, client)
+}
+
+#[tokio::test]
+async fn what_programs_leave_unread_has_a_ceiling_for_all_of_them() {
+    const MOST: u64 = 4 << 20;
+    let mut server = Server::new(|limits| (limits.unread, limits.stall) = (MOST, Duration::from_millis(500))).await;
+    let (mut one, _task, _first) = floods(&server).await;
+    let (mut other, _task, _second) = floods(&server).await;
+    // Meanwhile, who reads is served: what it has on the way needs no file.
+    let tcp = TcpStream::connect(server.at).await.unwrap();
+    let (_client, channel, mut stream) = server.subsystem(tcp).await;
+    // The two cannot both have room for ever. Each is told when it had none, and none before.
+    let (first, second) = tokio::join!(told(&mut one), told(&mut other));
+    for (said, signal) in [first, second] {
+        assert!(said.contains("did not read its input for 500ms") && said.contains("is taken; try again later"), "{said}");
+        assert!(matches!(signal, Some(Sig::PIPE)), "{signal:?}");
+    }
+    for n in 0..100_u8 {
+        channel.data(&[n; 64 * 1024][..]).await.unwrap();
+        let mut read = vec![0; 64 * 1024];
+        stream.read_exact(&mut read).await.unwrap();
+        assert!(read.iter().all(|byte| *byte == n));
+    }
+    // All of it is given back: another may leave as much.
+    let (mut third, _task, _client) = floods(&server).await;
+    assert!(told(&mut third).await.0.contains("is taken; try again later"));
 }

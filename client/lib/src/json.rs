@@ -4,8 +4,8 @@
 use crate::ids;
 use rialto_protocol::frame::Header;
 use rialto_protocol::limits::DEFAULT_MAX_FRAME;
-use rialto_protocol::message::{Greet, Hello, Open, Welcome};
 use rialto_protocol::message::screen::FEATURE;
+use rialto_protocol::message::{Greet, Hello, Open, Welcome};
 use rialto_protocol::version::{self, FEATURES, MAX_CONTRACT, MIN_CONTRACT};
 use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec, kind};
 use serde_json::{Map, Value};

@@ -15,7 +15,7 @@ use super::{Body, text};
 use crate::{Identity, Peer, Stream};
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use http_body_util::{BodyExt, Limited, StreamBody};
+use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -176,8 +176,12 @@ async fn up(line: &Line, number: &str, request: Request<Incoming>) -> Result<Res
     let Ok(whole) = whole.await else {
         return not(StatusCode::REQUEST_TIMEOUT, "the bytes did not come in time");
     };
-    let Ok(bytes) = whole else {
-        return not(StatusCode::PAYLOAD_TOO_LARGE, "more bytes than one request may carry, or fewer than it said");
+    let bytes = match whole {
+        Ok(bytes) => bytes,
+        Err(why) if why.is::<LengthLimitError>() => {
+            return not(StatusCode::PAYLOAD_TOO_LARGE, "more bytes than one request may carry");
+        }
+        Err(_) => return not(StatusCode::BAD_REQUEST, "fewer bytes than were announced"),
     };
     let mut up = line.up.lock().await;
     if number.checked_add(1) == Some(up.next) {

@@ -39,6 +39,8 @@ const fn close(error: &ErrorReply) -> u16 {
         Some(Code::BadFrame | Code::BadMessage | Code::NoCommonContract | Code::WrongState) => 1002,
         Some(Code::UnknownSession | Code::SessionGone | Code::SessionEnded) => 4404,
         Some(Code::Unreachable | Code::Disconnected) => 1012,
+        // As the status of HTTP has it.
+        Some(Code::TooSlow) => 4408,
         _ => 1011,
     }
 }

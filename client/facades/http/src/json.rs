@@ -28,8 +28,6 @@ use tokio::sync::{Notify, mpsc};
 pub const SUBPROTOCOL: &str = "rialto.json.v1";
 /// A silent client is asked whether it lives after this, and left after three times that.
 const SILENCE: Duration = Duration::from_secs(30);
-/// For a large message to come, whole.
-const LATE: Duration = Duration::from_secs(60);
 /// For a close frame to be read.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Complaints about what the client sent that wait for it to read. Beyond, it is read no further.
@@ -47,19 +45,19 @@ pub(crate) async fn refuse(socket: Socket, why: ErrorReply) {
 }
 
 /// Speaks with one client until it leaves or the session's channel is closed.
-pub(crate) async fn converse(through: &Through, socket: Socket, uri: &Uri) {
+pub(crate) async fn converse(through: &Through, socket: Socket, uri: &Uri, patience: Duration) {
     let room = socket.get_ref().room();
     let (mut out, mut from) = socket.split();
     let conversation = match Conversation::begin(through, uri).await {
         Ok(conversation) => conversation,
         Err(why) => return end(&mut out, Some(Message::Error(why)), true).await,
     };
-    let Conversation { read, mut write, max_frame } = conversation;
+    let Conversation { read, mut write } = conversation;
     let owed = Owed::default();
     let (complain, complaints) = mpsc::channel(COMPLAINTS);
     let (last, unsaid) = tokio::select! {
         // The client has left, or broke the rules of WebSockets; or the bridge takes nothing more, and says why by the other.
-        broke = ask(&mut from, &room, &mut write, &owed, &complain, max_frame) => (broke.map(Message::Error), true),
+        broke = ask(&mut from, &room, patience, &mut write, &owed, &complain) => (broke.map(Message::Error), true),
         last = tell(&mut out, read, &owed, complaints) => (last, false),
     };
     end(&mut out, last, unsaid).await;
@@ -72,7 +70,6 @@ pub(crate) async fn converse(through: &Through, socket: Socket, uri: &Uri) {
 struct Conversation {
     read: ReadHalf<Stream>,
     write: WriteHalf<Stream>,
-    max_frame: u32,
 }
 
 impl Conversation {
@@ -88,7 +85,7 @@ impl Conversation {
         let lost = |why: std::io::Error| ErrorReply::new(0, Code::Disconnected, format!("the bridge is gone: {why}"));
         write.write_all(&bytes).await.map_err(lost)?;
         write.flush().await.map_err(lost)?;
-        Ok(Self { read, write, max_frame: DEFAULT_MAX_FRAME })
+        Ok(Self { read, write })
     }
 }
 
@@ -111,24 +108,24 @@ impl Owed {
 async fn ask(
     from: &mut In,
     room: &Room,
+    patience: Duration,
     write: &mut WriteHalf<Stream>,
     owed: &Owed,
     complain: &mpsc::Sender<ErrorReply>,
-    max_frame: u32,
 ) -> Option<ErrorReply> {
     let mut next = OURS;
     let mut number = || {
         next = next.checked_add(1).unwrap_or(OURS + 1);
         next
     };
-    let mut look = tokio::time::interval(LATE / 4);
+    let mut look = tokio::time::interval(patience / 4);
     loop {
         let (mut bytes, mut whole) = (Vec::new(), false);
         tokio::select! {
             // What others wait for is not held by who sends the end of its message never.
             _ = look.tick() => {
-                if room.longer_than(LATE) {
-                    return Some(ErrorReply::new(0, Code::TooSlow, format!("a message did not come within {LATE:?}; send it again")));
+                if room.longer_than(patience) {
+                    return Some(ErrorReply::new(0, Code::TooSlow, format!("a message did not come within {patience:?}; send it again")));
                 }
                 continue;
             }
@@ -140,7 +137,7 @@ async fn ask(
                             owed.own.store(true, std::sync::atomic::Ordering::Relaxed);
                         }
                         let channel = if matches!(message, Message::Ping(_) | Message::List(_)) { 0 } else { CHANNEL };
-                        codec::encode(&mut bytes, channel, &message, max_frame);
+                        codec::encode(&mut bytes, channel, &message, DEFAULT_MAX_FRAME);
                     }
                     Err(why) => {
                         whole = true;
@@ -170,10 +167,10 @@ async fn ask(
             () = owed.told.notified() => {
                 let (credit, ping) = owed.with(|(credit, ping)| (credit.take(), ping.take()));
                 if let Some(bytes_) = credit {
-                    codec::encode(&mut bytes, CHANNEL, &Message::Credit(Credit { bytes: bytes_ }), max_frame);
+                    codec::encode(&mut bytes, CHANNEL, &Message::Credit(Credit { bytes: bytes_ }), DEFAULT_MAX_FRAME);
                 }
                 if let Some(eight) = ping {
-                    codec::encode(&mut bytes, 0, &Message::Pong(eight), max_frame);
+                    codec::encode(&mut bytes, 0, &Message::Pong(eight), DEFAULT_MAX_FRAME);
                 }
             }
         }

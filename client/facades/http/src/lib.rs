@@ -21,4 +21,4 @@ mod sessions;
 
 pub use codes::last_word;
 pub use json::SUBPROTOCOL;
-pub use routes::{Facade, Machine};
+pub use routes::{Facade, Machine, Patience};

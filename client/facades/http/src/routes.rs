@@ -11,6 +11,7 @@ use rialto_transports::memory::MemoryDialer;
 use rialto_transports::websocket::Socket;
 use rialto_transports::{Boxed, Identity, Peer};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Conversations at once: WebSockets of JSON, and streams of events. Each may hold one event in memory, whole.
@@ -27,9 +28,25 @@ pub trait Machine: Send + Sync {
     fn metrics(&self, who: &Identity) -> Boxed<'static, String>;
 }
 
+/// How long what a client sends may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// A large message of JSON, whole.
+    pub message: Duration,
+    /// The body of a request: whoever sends it slowly holds one of few seats.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { message: Duration::from_secs(60), body: Duration::from_secs(20) }
+    }
+}
+
 /// What is mounted on a listener.
 pub struct Facade {
     bridge: MemoryDialer,
+    patience: Patience,
     machine: Arc<dyn Machine>,
     conversations: Arc<Semaphore>,
     requests: Arc<Semaphore>,
@@ -46,7 +63,13 @@ impl Facade {
     #[must_use]
     pub fn new(bridge: MemoryDialer, machine: Arc<dyn Machine>) -> Self {
         let (conversations, requests) = (Arc::new(Semaphore::new(CONVERSATIONS)), Arc::new(Semaphore::new(REQUESTS)));
-        Self { bridge, machine, conversations, requests }
+        Self { bridge, patience: Patience::default(), machine, conversations, requests }
+    }
+
+    /// With another patience.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// The bridge, as one of its clients sees it.
@@ -108,8 +131,9 @@ impl Routes for Facade {
                     Ok(seat) => seat,
                     Err(why) => return there(refusal(&why)),
                 };
+                let patience = self.patience.body;
                 Box::pin(async move {
-                    let answer = sessions::answer(&through, &rest, request).await;
+                    let answer = sessions::answer(&through, &rest, request, patience).await;
                     drop(seat);
                     match answer {
                         Ok((status, message)) => reply(status, &message),
@@ -133,13 +157,13 @@ impl Routes for Facade {
 
     fn converse(&self, socket: Socket, uri: Uri, peer: Peer) -> Boxed<'static, ()> {
         let through = self.through(peer);
-        let seat = seat(&self.conversations, CONVERSATIONS);
+        let (seat, patience) = (seat(&self.conversations, CONVERSATIONS), self.patience.message);
         Box::pin(async move {
             let _seat = match seat {
                 Ok(seat) => seat,
                 Err(why) => return json::refuse(socket, why).await,
             };
-            json::converse(&through, socket, &uri).await;
+            json::converse(&through, socket, &uri, patience).await;
         })
     }
 }

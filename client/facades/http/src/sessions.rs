@@ -1,7 +1,7 @@
 //! Requests to sessions. Each is one message of the protocol, and its answer is the reply to that, as `rialto rpc` prints it.
 
 use crate::routes::query;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use rialto_client::protocol::message::{Create, EvalState, GetEval, Open, Plain};
@@ -15,8 +15,6 @@ use std::time::Duration;
 const BODY: usize = 8 * 1024 * 1024;
 /// For an answer: longer than any interrupt takes to escalate.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For a body to come: whoever sends it slowly holds one of few seats.
-const BODY_COMES: Duration = Duration::from_secs(20);
 /// For a session to be found, or made.
 const REACH: Duration = Duration::from_secs(15);
 
@@ -37,7 +35,12 @@ impl From<ErrorReply> for Not {
     }
 }
 
-pub(crate) async fn answer(through: &Through, path: &[String], request: Request<Incoming>) -> Result<(StatusCode, Message), Not> {
+pub(crate) async fn answer(
+    through: &Through,
+    path: &[String],
+    request: Request<Incoming>,
+    patience: Duration,
+) -> Result<(StatusCode, Message), Not> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     let only = |wanted: Method, name: &'static str| if method == wanted { Ok(()) } else { Err(Not::Allowed(name)) };
@@ -57,7 +60,7 @@ pub(crate) async fn answer(through: &Through, path: &[String], request: Request<
         }
         [session, "evals"] => {
             only(Method::POST, "POST")?;
-            (*session, read(request, "submit", &[]).await?)
+            (*session, read(request, patience, "submit", &[]).await?)
         }
         [session, "evals", eval] => {
             only(Method::GET, "GET")?;
@@ -65,11 +68,11 @@ pub(crate) async fn answer(through: &Through, path: &[String], request: Request<
         }
         [session, "evals", eval, "interrupt"] => {
             only(Method::POST, "POST")?;
-            (*session, read(request, "interrupt", &[("eval", eval)]).await?)
+            (*session, read(request, patience, "interrupt", &[("eval", eval)]).await?)
         }
         [session, "requests"] => {
             only(Method::POST, "POST")?;
-            (*session, read(request, "", &[]).await?)
+            (*session, read(request, patience, "", &[]).await?)
         }
         [_, "events"] => return Err(Not::Allowed("GET")),
         _ => return Err(Not::Here),
@@ -149,7 +152,10 @@ async fn whole(body: Incoming) -> Result<(Vec<u8>, Room), ErrorReply> {
     let mut body = Limited::new(body, BODY);
     let (mut bytes, room) = (Vec::new(), Room::default());
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|why| ErrorReply::new(0, Code::Oversize, format!("a body has at most {BODY} bytes: {why}")))?;
+        let frame = frame.map_err(|why| match why.downcast_ref::<LengthLimitError>() {
+            Some(_) => ErrorReply::new(0, Code::Oversize, format!("a body has at most {BODY} bytes")),
+            None => ErrorReply::new(0, Code::BadMessage, format!("the body broke off: {why}")),
+        })?;
         let Ok(data) = frame.into_data() else { continue };
         room.came(data.len()).map_err(|why| ErrorReply::new(0, Code::TooBusy, why.to_string()))?;
         bytes.extend_from_slice(&data);
@@ -158,10 +164,10 @@ async fn whole(body: Incoming) -> Result<(Vec<u8>, Room), ErrorReply> {
 }
 
 /// The message that a body is, or is most of.
-async fn read(request: Request<Incoming>, kind: &str, more: &[(&str, &str)]) -> Result<Message, ErrorReply> {
+async fn read(request: Request<Incoming>, patience: Duration, kind: &str, more: &[(&str, &str)]) -> Result<Message, ErrorReply> {
     let bad = |why: String| ErrorReply::new(0, Code::BadMessage, why);
-    let late = |_| ErrorReply::new(0, Code::TooSlow, format!("the body did not come within {BODY_COMES:?}; send it again"));
-    let (bytes, _room) = tokio::time::timeout(BODY_COMES, whole(request.into_body())).await.map_err(late)??;
+    let late = |_| ErrorReply::new(0, Code::TooSlow, format!("the body did not come within {patience:?}; send it again"));
+    let (bytes, _room) = tokio::time::timeout(patience, whole(request.into_body())).await.map_err(late)??;
     let value = if bytes.is_empty() { Ok(Value::Object(Map::new())) } else { serde_json::from_slice(&bytes) };
     let Value::Object(mut map) = value.map_err(|why| bad(format!("the body is no JSON: {why}")))? else {
         return Err(bad("an object is wanted".to_owned()));

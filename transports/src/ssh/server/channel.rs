@@ -27,11 +27,8 @@ const COMMAND: &str = "rialto stdio";
 const LONGEST: usize = 16 * 1024;
 /// How long a channel may be open and ask for nothing.
 const START: Duration = Duration::from_secs(30);
-/// How long a program may leave its input unread while more of it waits than we hold.
-const STALL: Duration = Duration::from_secs(60);
-const UNREAD: &str = "the program did not read its input for a minute, and no more of it is kept";
-const OTHERS: &str =
-    "the program did not read its input for a minute, and all that is kept of input for programs is taken; try again later";
+const UNREAD: &str = "and no more of it is kept";
+const OTHERS: &str = "and all that is kept of input for programs is taken; try again later";
 /// How often it is looked whether others have made room.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between us and whatever reads the input. Bytes.
@@ -177,12 +174,12 @@ async fn pump(
     read: &mut ChannelReadHalf,
     to: DuplexStream,
     controls: mpsc::Sender<Control>,
-) -> (Exit, Option<&'static str>) {
+) -> (Exit, Option<String>) {
     let mut input = Input::to(to, Arc::clone(&conn.shared.spilled));
     let mut named = false;
     let mut controls = Some(controls);
     loop {
-        let stalled = input.moved + STALL;
+        let stalled = input.moved + conn.shared.limits.stall;
         if input.waits_for_others() && !named {
             named = true;
             let most = conn.shared.limits.unread >> 20;
@@ -192,8 +189,13 @@ async fn pump(
             exit = &mut serving => return (exit, None),
             () = input.step() => {}
             () = sleep_until(stalled), if input.full() => {
+                // Others may have made room meanwhile.
+                if !input.full() {
+                    continue;
+                }
                 let why = if input.waits_for_others() { OTHERS } else { UNREAD };
-                return (Exit::Signal("PIPE".to_owned()), Some(why));
+                let stall = conn.shared.limits.stall;
+                return (Exit::Signal("PIPE".to_owned()), Some(format!("the program did not read its input for {stall:?}, {why}")));
             }
             // Others may have read some of theirs.
             () = tokio::time::sleep(LOOK_AGAIN), if input.waits_for_others() => {}

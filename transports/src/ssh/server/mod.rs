@@ -55,6 +55,8 @@ pub struct Limits {
     pub channels: usize,
     /// Input that programs have not read yet, in files, all together. Bytes.
     pub unread: u64,
+    /// How long a program may leave its input unread while more of it waits than is kept.
+    pub stall: Duration,
     /// Only key exchanges that hold against quantum computers; OpenSSH before 9.9 has none of these.
     pub post_quantum: bool,
     /// A peer that says nothing for so long is asked for a sign of life; three that do not come, and it is left.
@@ -72,6 +74,7 @@ impl Default for Limits {
             grace: Duration::from_secs(20),
             channels: 10,
             unread: 1 << 30,
+            stall: Duration::from_secs(60),
             post_quantum: false,
             keepalive: Duration::from_secs(15),
             doubt: Duration::from_secs(2),
