@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What has to be shown to get in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,11 +19,28 @@ enum Wants {
     Number,
     /// A key, and then a password.
     KeyAndPassword,
+    /// Any key but the first, of which it knows nothing. Over the second it dies, as often as it is told to.
+    Another {
+        /// As which program it is known.
+        known: &'static str,
+    },
+}
+
+/// What befalls the connections of a server.
+#[derive(Default)]
+struct Fate {
+    /// So many of them are still to die over their second key.
+    dies: AtomicUsize,
+    /// The one there is ends.
+    cut: tokio::sync::Notify,
 }
 
 struct Server {
     wants: Wants,
     key_shown: bool,
+    /// Keys that were shown on this connection.
+    keys: usize,
+    fate: Arc<Fate>,
     /// How many questions were answered.
     answered: usize,
     there: Vec<(&'static str, String)>,
@@ -37,7 +55,7 @@ impl Server {
             Wants::Password => MethodKind::Password,
             Wants::Number => MethodKind::KeyboardInteractive,
             Wants::KeyAndPassword if self.key_shown => MethodKind::Password,
-            Wants::KeyAndPassword => MethodKind::PublicKey,
+            Wants::KeyAndPassword | Wants::Another { .. } => MethodKind::PublicKey,
         };
         Auth::Reject { proceed_with_methods: ONLY(method), partial_success: false }
     }
@@ -55,6 +73,16 @@ impl Handler for Server {
     }
 
     async fn auth_publickey(&mut self, _: &str, _: server::VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        if let Wants::Another { .. } = self.wants {
+            self.keys += 1;
+            return match self.keys {
+                1 => Ok(self.no()),
+                _ if self.fate.dies.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() => {
+                    Err(russh::Error::Disconnect)
+                }
+                _ => Ok(Auth::Accept),
+            };
+        }
         if self.wants != Wants::KeyAndPassword {
             return Ok(self.no());
         }
@@ -132,13 +160,20 @@ impl Drop for Server {
 }
 
 /// Serves one connection after the other, as long as the test's process lives. Where it listens.
-#[allow(clippy::disallowed_methods)]
 fn serve(here: &World, there: &World, wants: Wants) -> String {
+    serve_and_die(here, there, wants, Arc::default())
+}
+
+#[allow(clippy::disallowed_methods)]
+fn serve_and_die(here: &World, there: &World, wants: Wants, fate: Arc<Fate>) -> String {
     std::fs::create_dir_all(here.dir().join("home/.ssh")).unwrap();
     configure(here, "StrictHostKeyChecking accept-new\n");
     there.sh("ssh-keygen -q -t ed25519 -N '' -f ../host_key").ok();
     let key: PrivateKey = russh::keys::load_secret_key(there.dir().join("host_key"), None).unwrap();
-    let config = Config { keys: vec![key], auth_rejection_time: std::time::Duration::ZERO, ..Config::default() };
+    let mut config = Config { keys: vec![key], auth_rejection_time: std::time::Duration::ZERO, ..Config::default() };
+    if let Wants::Another { known } = wants {
+        config.server_id = russh::SshId::Standard(known.into());
+    }
     let environment = vec![
         ("PATH", there.path().to_owned()),
         ("HOME", there.dir().join("home").display().to_string()),
@@ -151,12 +186,16 @@ fn serve(here: &World, there: &World, wants: Wants) -> String {
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let server = Server { wants, key_shown: false, answered: 0, there: environment.clone(), rialto: None };
+            let (there, rialto) = (environment.clone(), None);
+            let server = Server { wants, key_shown: false, keys: 0, fate: fate.clone(), answered: 0, there, rialto };
             runtime.block_on(async {
                 socket.set_nonblocking(true).unwrap();
                 let socket = tokio::net::TcpStream::from_std(socket).unwrap();
                 if let Ok(session) = server::run_stream(config.clone(), socket, server).await {
-                    let _ = session.await;
+                    tokio::select! {
+                        _ = session => {}
+                        () = fate.cut.notified() => {}
+                    }
                 }
             });
         }
@@ -235,6 +274,58 @@ fn a_link_that_comes_back_gives_the_password_again_and_a_number_needs_a_person()
         t.shows(&["$"]);
         there.run(&["kill", "work"]).exits(0);
     }
+}
+
+/// Three keys, tried one after the other.
+fn three_keys(here: &World) {
+    let keys: String = ["one", "two", "three"]
+        .map(|name| {
+            here.sh(&format!("ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/{name}")).ok();
+            format!("IdentityFile ~/.ssh/{name}\n")
+        })
+        .concat();
+    configure(here, &format!("StrictHostKeyChecking accept-new\nIdentitiesOnly yes\n{keys}"));
+}
+
+#[test]
+fn a_server_that_dies_between_two_keys_is_tried_again_and_that_is_said() {
+    let (here, there) = (World::new(), World::new());
+    let fate = Arc::new(Fate { dies: AtomicUsize::new(1), ..Fate::default() });
+    let dies = &fate.dies;
+    let at = serve_and_die(&here, &there, Wants::Another { known: "SSH-2.0-OpenSSH_9.9" }, fate.clone());
+    three_keys(&here);
+    // The first attempt to reach it: the next one does, and nobody need know.
+    here.run(&["--at", &at, "exec", "-s", "work", "-k", "python", "-c", "x = 42"]).says(0, "", "");
+    assert_eq!(dies.load(Ordering::Relaxed), 0);
+    // In the middle of an eval: it dies of two attempts to come back.
+    let go = there.project().join("go");
+    let code = format!("import os; os.mkfifo({go:?}); print('begun', flush=True); _ = open({go:?}).read(); x");
+    let running = here.start(&["--at", &at, "exec", "-s", "work", "-c", &code]);
+    running.wait_for_out("begun\n");
+    dies.store(2, Ordering::Relaxed);
+    fate.cut.notify_one();
+    running.wait_for_err("the connection was closed during authentication");
+    crate::common::until("it to come back", || (dies.load(Ordering::Relaxed) == 0).then_some(()));
+    std::fs::OpenOptions::new().write(true).open(go).unwrap();
+    let said = running.end().exits(0);
+    assert_eq!(said.out(), "begun\n42\n");
+    assert!(said.err().contains("trying again in"), "{said}");
+    there.run(&["kill", "work"]).exits(0);
+}
+
+#[test]
+fn a_server_that_may_have_counted_keys_is_left_alone_and_that_is_said() {
+    let (here, there) = (World::new(), World::new());
+    let fate = Arc::new(Fate { dies: AtomicUsize::new(1), ..Fate::default() });
+    let dies = &fate.dies;
+    let at = serve_and_die(&here, &there, Wants::Another { known: "SSH-2.0-other" }, fate.clone());
+    three_keys(&here);
+    let said = "the connection was closed during authentication; where many keys are offered it may be one too many";
+    here.run(&["--at", &at, "ls"]).complains(69, &[said, "`IdentitiesOnly yes` helps"]);
+    // It was not asked again, though it would have let us in.
+    dies.store(1, Ordering::Relaxed);
+    here.run(&["--at", &at, "ls"]).complains(69, &[said]);
+    here.run(&["--at", &at, "ls"]).exits(0);
 }
 
 /// Until the question stands there so often.
