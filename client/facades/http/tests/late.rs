@@ -77,7 +77,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 async fn json(at: SocketAddr) -> BufReader<TcpStream> {
     let mut stream = BufReader::new(TcpStream::connect(at).await.unwrap());
     let head = format!(
-        "GET /v1/ws?session=work HTTP/1.1\r\nHost: {at}\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        "GET /v1/ws?session=lab HTTP/1.1\r\nHost: {at}\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: rialto.json.v1\r\nAuthorization: Bearer x\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -149,7 +149,7 @@ async fn what_takes_no_room_from_others_may_take_its_time() {
 async fn answered(at: SocketAddr, announced: usize, body: &[u8], ends: bool) -> (String, Value) {
     let mut stream = TcpStream::connect(at).await.unwrap();
     let head = format!(
-        "POST /v1/sessions/work/evals HTTP/1.1\r\nHost: {at}\r\nAuthorization: Bearer x\r\nContent-Length: {announced}\r\n\r\n"
+        "POST /v1/sessions/lab/evals HTTP/1.1\r\nHost: {at}\r\nAuthorization: Bearer x\r\nContent-Length: {announced}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
