@@ -46,6 +46,7 @@ mod ssh_server_audit;
 mod ssh_server_keys;
 mod ssh_server_requests;
 mod ssh_server_terminal;
+mod ssh_server_users;
 mod ssh_ways;
 mod terminal;
 mod together;
