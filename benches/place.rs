@@ -97,7 +97,7 @@ impl Place {
             Box::pin(async move {
                 let reached = router::ensure(&home, &open, &auth::ourself(), &spawn).await?;
                 let open = Open { session: reached.session.to_string(), create: None, ..open };
-                Ok(Link { stream: reached.stream, cookie: Some(reached.cookie.into_bytes()), open, local: true })
+                Ok(Link { stream: Box::new(reached.stream), cookie: Some(reached.cookie.into_bytes()), open, local: true })
             })
         })
     }

@@ -124,7 +124,7 @@ async fn what_is_not_understood_is_named_and_the_connection_lives() {
     client.say(&[(0, open(0)), (0, hello())]).await;
     assert_eq!(client.error().await.1, Code::WrongState);
     assert_eq!(client.error().await.1, Code::WrongState);
-    client.say(&[(0, Message::Open(Open { re: 4, channel: 1, session: "wrok".into(), create: None, scope: None }))]).await;
+    client.say(&[(0, Message::Open(Open { re: 4, channel: 1, session: "wrok".into(), ..Open::default() }))]).await;
     let (_, Message::Error(error)) = client.message().await else { panic!() };
     assert_eq!((error.re, error.known()), (4, Some(Code::UnknownSession)));
     assert!(error.text.contains("rialto ls"), "{error}");

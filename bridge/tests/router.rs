@@ -51,11 +51,11 @@ fn open(session: &str, id: u8) -> Open {
         cull_after_ms: None,
         setup: Default::default(),
     };
-    Open { re: 5, channel: 1, session: session.into(), create: Some(create), scope: None }
+    Open { re: 5, channel: 1, session: session.into(), create: Some(create), ..Open::default() }
 }
 
 fn meet(session: &str) -> Open {
-    Open { re: 6, channel: 1, session: session.into(), create: None, scope: None }
+    Open { re: 6, channel: 1, session: session.into(), ..Open::default() }
 }
 
 fn who(principal: &str) -> Identity {
@@ -98,7 +98,7 @@ async fn twenty_at_once_meet_in_one_session_with_one_supervisor() {
 #[tokio::test]
 async fn a_reached_supervisor_lets_in_who_has_the_cookie() {
     let (_temp, home) = home();
-    let entry = Entry { channel: 3, max_frame: 65536, on_behalf: None };
+    let entry = Entry { channel: 3, max_frame: 65536, on_behalf: None, handover: false };
     let mut reached = ensure(&home, &open("", 1)).await.unwrap();
     router::enter(&mut reached, &entry).await.unwrap();
     let mut reached = ensure(&home, &meet(&reached.session.as_str()[..5])).await.unwrap();

@@ -99,6 +99,7 @@ messages! {
     0x0c Greeted "greeted" m::Greeted;
     0x0d Credit "credit" m::Credit;
     0x0e Notice "notice" m::Notice;
+    0x0f Handover "handover" m::Handover;
 
     0x20 Attached "attached" m::Attached;
     0x21 Detached "detached" m::Plain;

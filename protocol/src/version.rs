@@ -13,6 +13,8 @@ pub const MAX_CONTRACT: u16 = 1;
 pub const SETUP: &str = "setup";
 /// What this build can do beyond the contract.
 pub const FEATURES: &[&str] = &[SETUP];
+/// A supervisor takes a client's own descriptors (`handover`): who found it is then out of the way of every byte.
+pub const HANDOVER: &str = "handover";
 
 /// What is to be asked of a bridge only where it has said that it can.
 #[must_use]

@@ -17,6 +17,8 @@ mod environment;
 mod exec;
 mod export;
 mod facades;
+#[cfg(target_os = "linux")]
+mod handover;
 mod history;
 mod hostile_names;
 mod http;

@@ -6,6 +6,8 @@
 //! `stdio` together are how `ssh` and `docker exec` carry a bridge, so neither of them appears here.)
 
 mod authenticate;
+mod beside;
+pub mod ends;
 pub mod exec;
 pub mod fallback;
 pub mod http;

@@ -4,6 +4,8 @@
 //! when the other end takes the question: one wake-up more for each message, on both sides. Here a socket is watched for
 //! writing only while it is full.
 
+use crate::beside;
+use crate::ends::Ends;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -27,6 +29,9 @@ pub struct QuietStream {
     socket: AsyncFd<UnixStream>,
     room: Room,
     uid: u32,
+    /// What came beside the bytes, where that is looked at. Nobody is made to take more than two, and those are closed when others
+    /// come.
+    beside: Option<Vec<OwnedFd>>,
 }
 
 /// Watches for one thing, for as long as the answer lives.
@@ -133,7 +138,7 @@ impl QuietStream {
     /// What the system says. Needs a runtime.
     pub fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
         let uid = stream.peer_cred()?.uid();
-        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, room: Room::default(), uid })
+        Ok(Self { socket: watch(stream.into_std()?, Interest::READABLE)?, room: Room::default(), uid, beside: None })
     }
 
     /// The user at the other end, as the system says.
@@ -141,11 +146,38 @@ impl QuietStream {
     pub const fn uid(&self) -> u32 {
         self.uid
     }
+
+    /// From here on descriptors may come beside what is read. Before, and elsewhere, the system closes them.
+    pub(crate) fn expect_descriptors(&mut self) {
+        self.beside.get_or_insert_default();
+    }
+
+    /// Those that came last. From here on no others may.
+    pub(crate) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        self.beside.take().unwrap_or_default()
+    }
+
+    /// Writes what there is room for now.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.get_ref().write(bytes)
+    }
+
+    /// Writes what there is room for now, and gives a connection's descriptors away beside it.
+    ///
+    /// # Errors
+    /// Where nothing was written and nothing given.
+    pub fn try_give(&self, ends: &Ends, bytes: &[u8]) -> io::Result<usize> {
+        beside::send(self.socket.get_ref(), bytes, ends.descriptors())
+    }
 }
 
 impl AsyncRead for QuietStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        poll_read(&self.socket, cx, into, |mut socket, room| socket.read(room))
+        let Self { socket, beside, .. } = self.get_mut();
+        match beside {
+            None => poll_read(socket, cx, into, |mut socket, room| socket.read(room)),
+            Some(kept) => poll_read(socket, cx, into, |socket, room| beside::receive(socket, room, kept)),
+        }
     }
 }
 

@@ -156,7 +156,11 @@ impl UnixDialer {
         Self { path: path.into(), uid }
     }
 
-    async fn connect(&self) -> io::Result<Stream> {
+    /// A new connection, as what it is.
+    ///
+    /// # Errors
+    /// Where nobody listens, or somebody else.
+    pub async fn connect(&self) -> io::Result<QuietStream> {
         fits(&self.path)?;
         let stream = QuietStream::new(UnixStream::connect(&self.path).await?)?;
         let (theirs, wanted) = (stream.uid(), self.uid);
@@ -167,13 +171,16 @@ impl UnixDialer {
             let why = format!("user {theirs} listens there, and {meant}");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
-        Ok(Box::new(stream))
+        Ok(stream)
     }
 }
 
 impl Dialer for UnixDialer {
     fn dial(&self) -> Boxed<'_, Result<Stream, DialError>> {
-        Box::pin(async { self.connect().await.map_err(|why| DialError::new(self.text(), why)) })
+        Box::pin(async {
+            let stream = self.connect().await.map_err(|why| DialError::new(self.text(), why))?;
+            Ok(Box::new(stream) as Stream)
+        })
     }
 
     fn text(&self) -> String {

@@ -9,7 +9,7 @@ use crate::router::{self, Entry, frames};
 use rialto_protocol::frame::{HEADER, Header};
 use rialto_protocol::message::{Close, OnBehalf, Open, Opened};
 use rialto_protocol::{Code, ErrorReply, Message, limits};
-use rialto_transports::Stream;
+use rialto_transports::quiet::QuietStream;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -89,20 +89,23 @@ pub(super) struct Channel {
 
 impl Channel {
     /// Opens the channel and carries it to its end. `waiting` is what the client has sent on it, possibly before it was open.
-    pub(super) async fn run(self, open: Open, mut waiting: mpsc::Receiver<Frame>) {
+    pub(super) async fn run(self, open: Open, waiting: mpsc::Receiver<Frame>) {
         let re = open.re;
-        let stream = match self.reach(open).await {
-            Ok((stream, opened)) => {
+        match self.reach(open, false).await {
+            Ok((stream, opened, _)) => {
                 // A client that has left meanwhile is not told, and what it had sent is carried all the same.
                 let _ = self.tell(0, &Message::Opened(opened)).await;
-                stream
+                self.carry(stream, waiting).await;
             }
             Err(error) => {
                 drop(waiting);
                 let _ = self.tell(0, &Message::Error(ErrorReply { re, ..error })).await;
-                return;
             }
-        };
+        }
+    }
+
+    /// Carries a channel that is open to its end.
+    pub(super) async fn carry(self, stream: QuietStream, mut waiting: mpsc::Receiver<Frame>) {
         let end = self.splice(stream, &mut waiting).await;
         // Before the client is told: from then on it may use the number again.
         drop(waiting);
@@ -118,22 +121,22 @@ impl Channel {
         self.lanes.write(message.kind(), &encoded(channel, message, self.max_frame)).await
     }
 
-    /// The session's supervisor, with the channel bound.
-    async fn reach(&self, open: Open) -> Result<(Stream, Opened), ErrorReply> {
+    /// The session's supervisor, with the channel bound; and whether it takes the client's descriptors, where `handover` asks for that.
+    pub(super) async fn reach(&self, open: Open, handover: bool) -> Result<(QuietStream, Opened, bool), ErrorReply> {
         let Daemon { home, spawn, .. } = &*self.daemon;
         let quotas = Some(Arc::clone(&self.daemon.quotas));
         let mut reached = Box::pin(router::ensure_within(home, &open, &self.who, spawn, quotas)).await?;
         // Who asks for less than it may have gets less: an old supervisor, which knows nothing of such a wish, is told so too.
         let scope = self.who.scope.min(open.scope.unwrap_or(self.who.scope));
         let on_behalf = OnBehalf { principal: self.who.principal.clone(), scope };
-        let entry = Entry { channel: self.number, max_frame: self.max_frame, on_behalf: Some(on_behalf) };
-        router::enter(&mut reached, &entry).await?;
+        let entry = Entry { channel: self.number, max_frame: self.max_frame, on_behalf: Some(on_behalf), handover };
+        let takes = router::enter(&mut reached, &entry).await?;
         let opened =
             Opened { re: open.re, channel: self.number, session: reached.session, name: reached.name, created: reached.created };
-        Ok((reached.stream, opened))
+        Ok((reached.stream, opened, takes))
     }
 
-    async fn splice(&self, stream: Stream, waiting: &mut mpsc::Receiver<Frame>) -> End {
+    async fn splice(&self, stream: QuietStream, waiting: &mut mpsc::Receiver<Frame>) -> End {
         let (from, to) = tokio::io::split(stream);
         // Reading from the supervisor is given up where it waits, never while a frame is being written to the client.
         let cut = Notify::new();
@@ -166,7 +169,7 @@ impl Channel {
     }
 
     /// From the client to the supervisor, until the client closes the channel, or its connection and with it all channels.
-    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<Stream>) -> Result<Said, ErrorReply> {
+    async fn up(&self, waiting: &mut mpsc::Receiver<Frame>, mut to: WriteHalf<QuietStream>) -> Result<Said, ErrorReply> {
         let mut closes = false;
         while let Some(mut frame) = waiting.recv().await {
             closes = frame.kind() == Some(CLOSE);
@@ -201,7 +204,7 @@ impl Channel {
     }
 
     /// From the supervisor to the client.
-    async fn down(&self, from: ReadHalf<Stream>, cut: &Notify) -> End {
+    async fn down(&self, from: ReadHalf<QuietStream>, cut: &Notify) -> End {
         let mut from = BufReader::with_capacity(READ, from);
         loop {
             let read = tokio::select! {
@@ -234,7 +237,7 @@ impl Channel {
     }
 
     /// The supervisor's next frame, where it was read already, is output like the one before it, and there is memory for it.
-    fn next_at_hand(&self, from: &mut BufReader<ReadHalf<Stream>>, after: u8) -> Option<(u8, Frame)> {
+    fn next_at_hand(&self, from: &mut BufReader<ReadHalf<QuietStream>>, after: u8) -> Option<(u8, Frame)> {
         let header = Header::decode(*from.buffer().first_chunk::<HEADER>()?);
         let ours = header.channel == 0 || header.channel == self.number;
         if !ours || after < CONTROL || header.kind < CONTROL || header.len > limits::DEFAULT_MAX_FRAME {
@@ -251,7 +254,7 @@ impl Channel {
 
     /// The supervisor's next frame. What it says on channel 0 is about this one connection, which to the client is this
     /// channel.
-    async fn next(&self, from: &mut BufReader<ReadHalf<Stream>>) -> io::Result<Option<(u8, Frame)>> {
+    async fn next(&self, from: &mut BufReader<ReadHalf<QuietStream>>) -> io::Result<Option<(u8, Frame)>> {
         let Some(header) = frames::header(from, limits::DEFAULT_MAX_FRAME).await? else { return Ok(None) };
         if header.channel != 0 && header.channel != self.number {
             let why = format!("a frame for channel {}", header.channel);

@@ -3,6 +3,7 @@
 
 use super::Daemon;
 use super::channel::{self, Channel, Frame};
+use super::handover;
 use super::lanes::{Lanes, Room};
 use super::quota::{self, Quotas, Share};
 use crate::auth::audit::What;
@@ -14,6 +15,8 @@ use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Header;
 use rialto_protocol::message::{Goaway, Hello, Listing, Open, Welcome};
 use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, kind, limits, version};
+use rialto_transports::ends::Ends;
+use rialto_transports::quiet::QuietStream;
 use rialto_transports::{Peer, Stream, refused};
 use std::collections::HashMap;
 use std::io;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, BufReader, ReadHalf};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// Reads of small frames are gathered in this. Bytes.
 const READ: usize = 8 * 1024;
@@ -43,7 +46,7 @@ const RETRY_AFTER: u64 = 1000;
 type Reader = BufReader<ReadHalf<Stream>>;
 
 /// Why a connection ends.
-enum End {
+pub(super) enum End {
     /// The peer left, or its stream broke.
     Left,
     /// It broke the contract: it is told so.
@@ -54,6 +57,8 @@ enum End {
     Expelled(Refused),
     /// Its principal has taken all that one may.
     Limited(ErrorReply),
+    /// Its session's supervisor has it, and this is what says when that ends.
+    HandedOver(QuietStream),
 }
 
 impl From<io::Error> for End {
@@ -69,11 +74,12 @@ fn broke(code: Code, text: impl Into<String>) -> End {
     End::Broke(ErrorReply::new(0, code, text))
 }
 
-/// Serves one connection until it ends. The seat is given back with it.
+/// Serves one connection until it ends. The seat is given back with it. Where there are `ends`, it may be handed over.
 pub(super) async fn serve(
     daemon: Arc<Daemon>,
     stream: Stream,
     peer: Peer,
+    ends: Option<Ends>,
     seat: Option<OwnedSemaphorePermit>,
     mut stopping: Stopping,
 ) {
@@ -86,7 +92,7 @@ pub(super) async fn serve(
     let who = daemon.authenticator.identify(&peer);
     let end = tokio::select! {
         // The channels' senders end with it.
-        end = converse(&daemon, &mut reader, &peer, &who, &lanes, &mut tasks) => end,
+        end = converse(&daemon, &mut reader, (&peer, ends), &who, &lanes, &mut tasks) => end,
         () = stopping.wait() => End::Shutdown,
         why = expelled(&daemon, &who) => End::Expelled(why),
     };
@@ -96,6 +102,11 @@ pub(super) async fn serve(
         End::Broke(error) => {
             tracing::info!(%peer, %error, "closed a connection");
             Some((kind::PONG, told(&Message::Error(error))))
+        }
+        End::HandedOver(line) => {
+            // What comes from here on must wake nobody here.
+            drop((tasks, lanes, reader));
+            return handover::until_gone(line, stopping).await;
         }
         End::Limited(error) => {
             daemon.note(What::Limited, who.as_ref().ok(), &peer, error.text.clone());
@@ -170,7 +181,7 @@ pub(super) fn encoded(channel: u16, message: &Message, max: u32) -> Vec<u8> {
 async fn converse(
     daemon: &Arc<Daemon>,
     reader: &mut Reader,
-    peer: &Peer,
+    (peer, ends): (&Peer, Option<Ends>),
     who: &Result<Identity, Refused>,
     lanes: &Arc<Lanes>,
     tasks: &mut Tasks,
@@ -192,6 +203,8 @@ async fn converse(
         Ok(share) => share,
         Err(error) => return End::Limited(error),
     };
+    // Who is counted, or may be sent away, is carried.
+    let ends = ends.filter(|_| who == auth::ourself());
     let max_frame = welcome.max_frame;
     let (replies, waiting) = mpsc::channel(REPLIES);
     tasks.spawn(TaskKind::Replies, write_replies(waiting, Arc::clone(lanes)));
@@ -201,6 +214,7 @@ async fn converse(
         tasks,
         who,
         peer,
+        ends,
         share,
         max_frame,
         replies,
@@ -214,10 +228,21 @@ async fn converse(
     }
 }
 
-async fn write_replies(mut waiting: mpsc::Receiver<Vec<u8>>, lanes: Arc<Lanes>) {
-    while let Some(bytes) = waiting.recv().await {
-        if lanes.write(kind::PONG, &bytes).await.is_err() {
-            return;
+/// What waits to be written of the connection's own.
+pub(super) enum Reply {
+    Frames(Vec<u8>),
+    /// Somebody wants to know when all before this was.
+    Written(oneshot::Sender<()>),
+}
+
+async fn write_replies(mut waiting: mpsc::Receiver<Reply>, lanes: Arc<Lanes>) {
+    while let Some(reply) = waiting.recv().await {
+        match reply {
+            Reply::Frames(bytes) if lanes.write(kind::PONG, &bytes).await.is_err() => return,
+            Reply::Frames(_) => {}
+            Reply::Written(tell) => {
+                let _ = tell.send(());
+            }
         }
     }
 }
@@ -262,15 +287,17 @@ fn welcome(daemon: &Daemon, hello: &Hello, peer: &Peer, who: &Result<Identity, R
     Ok((welcome, who))
 }
 
-struct Connection<'a> {
-    daemon: &'a Arc<Daemon>,
-    lanes: &'a Arc<Lanes>,
-    tasks: &'a mut Tasks,
+pub(super) struct Connection<'a> {
+    pub(super) daemon: &'a Arc<Daemon>,
+    pub(super) lanes: &'a Arc<Lanes>,
+    pub(super) tasks: &'a mut Tasks,
     who: Identity,
     peer: &'a Peer,
+    /// What it goes by, until its first frame has shown that it is not to be handed over.
+    ends: Option<Ends>,
     share: Share,
-    max_frame: u32,
-    replies: mpsc::Sender<Vec<u8>>,
+    pub(super) max_frame: u32,
+    replies: mpsc::Sender<Reply>,
     room: Room,
     /// By number. One whose task has ended stays for a while: frames that were on their way to it are no news to the client.
     channels: HashMap<u16, mpsc::Sender<Frame>>,
@@ -283,8 +310,9 @@ impl Connection<'_> {
         // A client that sends much before it has read our welcome sends frames of the default size, whatever it asked for.
         while let Some(header) = frames::header(reader, limits::DEFAULT_MAX_FRAME).await? {
             self.share.spend(header.frame_len()).map_err(End::Limited)?;
+            let ends = self.ends.take();
             if header.channel == 0 {
-                self.own(header, reader).await?;
+                self.own(header, reader, ends).await?;
             } else {
                 self.carry(header, reader).await?;
             }
@@ -292,8 +320,15 @@ impl Connection<'_> {
         Ok(())
     }
 
-    async fn say(&self, channel: u16, message: &Message) -> Result<(), End> {
-        self.replies.send(encoded(channel, message, self.max_frame)).await.map_err(|_| End::Left)
+    pub(super) async fn say(&self, channel: u16, message: &Message) -> Result<(), End> {
+        self.replies.send(Reply::Frames(encoded(channel, message, self.max_frame))).await.map_err(|_| End::Left)
+    }
+
+    /// Returns once all that was said is written.
+    pub(super) async fn all_said(&self) -> Result<(), End> {
+        let (tell, told) = oneshot::channel();
+        self.replies.send(Reply::Written(tell)).await.map_err(|_| End::Left)?;
+        told.await.map_err(|_| End::Left)
     }
 
     async fn complain(&self, channel: u16, re: u32, code: Code, text: String) -> Result<(), End> {
@@ -333,7 +368,7 @@ impl Connection<'_> {
     }
 
     /// A frame for us.
-    async fn own(&mut self, header: Header, reader: &mut Reader) -> Result<(), End> {
+    async fn own(&mut self, header: Header, reader: &mut Reader, ends: Option<Ends>) -> Result<(), End> {
         let _room = self.room.take(header.len).await?;
         let body = frames::body(reader, header).await?;
         let whole = match self.pieces.take(header, &body) {
@@ -350,7 +385,7 @@ impl Connection<'_> {
         match codec::decode(header, &whole) {
             Ok(Message::Ping(bytes)) => self.say(0, &Message::Pong(bytes)).await,
             Ok(Message::Pong(_) | Message::Goaway(_) | Message::Unknown { ignorable: true, .. }) => Ok(()),
-            Ok(Message::Open(open)) => self.open(open).await,
+            Ok(Message::Open(open)) => self.open(open, ends.map(|ends| (ends, reader.buffer()))).await,
             Ok(Message::List(plain)) => self.list(plain.re).await,
             Ok(Message::Unknown { kind, .. }) => {
                 let text = format!("this bridge does not know messages of kind {kind:#04x}");
@@ -364,7 +399,7 @@ impl Connection<'_> {
         }
     }
 
-    async fn open(&mut self, mut open: Open) -> Result<(), End> {
+    async fn open(&mut self, mut open: Open, ends: Option<(Ends, &[u8])>) -> Result<(), End> {
         let (re, channel) = (open.re, open.channel);
         if let Some(session) = self.who.session.clone().filter(|_| open.session.is_empty() && !wants_its_own(&open)) {
             open.session = session;
@@ -402,6 +437,9 @@ impl Connection<'_> {
             max_frame: self.max_frame,
             number: channel,
         };
+        if let Some(ends) = ends.filter(|_| open.sole) {
+            return self.hand_over(channel, open, from, ends).await;
+        }
         self.tasks.spawn(TaskKind::Channel, channel.run(open, from));
         Ok(())
     }

@@ -19,6 +19,7 @@
 
 mod channel;
 mod connection;
+mod handover;
 mod lanes;
 mod quota;
 
@@ -120,10 +121,10 @@ impl Daemon {
 
     /// Serves the one connection that our stdin and stdout are, until the client leaves or `shutdown`.
     pub async fn stdio(self, shutdown: impl Future<Output = ()>) {
-        let (stream, peer) = rialto_transports::stdio::stream();
+        let (stream, peer, ends) = rialto_transports::stdio::stream();
         let mut tasks = Tasks::new();
         let stopping = tasks.stopping();
-        tasks.spawn(TaskKind::Connection, connection::serve(Arc::new(self), stream, peer, None, stopping));
+        tasks.spawn(TaskKind::Connection, connection::serve(Arc::new(self), stream, peer, ends, None, stopping));
         tokio::select! {
             _ = tasks.next() => {}
             () = shutdown => tasks.end(GOODBYE).await,
@@ -140,7 +141,7 @@ async fn accept(daemon: Arc<Daemon>, mut listener: Box<dyn Listener>, mut stoppi
         };
         match Arc::clone(&daemon.seats).try_acquire_owned() {
             Ok(seat) => {
-                let serving = connection::serve(Arc::clone(&daemon), stream, peer, Some(seat), connections.stopping());
+                let serving = connection::serve(Arc::clone(&daemon), stream, peer, None, Some(seat), connections.stopping());
                 connections.spawn(TaskKind::Connection, serving);
             }
             Err(_) => {

@@ -2,9 +2,8 @@
 
 use rialto_protocol::frame::{HEADER, Header, Oversize};
 use rialto_protocol::{Message, codec};
-use rialto_transports::Stream;
 use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The next header. None: the peer closed between two frames.
 ///
@@ -35,7 +34,7 @@ pub(crate) async fn body(from: &mut (impl AsyncRead + Unpin), header: Header) ->
 ///
 /// # Errors
 /// As [`header`]; where a message comes in pieces or cannot be read.
-pub(crate) async fn message(from: &mut Stream, max: u32) -> io::Result<Option<(Header, Message)>> {
+pub(crate) async fn message(from: &mut (impl AsyncRead + Unpin), max: u32) -> io::Result<Option<(Header, Message)>> {
     let Some(header) = header(from, max).await? else { return Ok(None) };
     let body = body(from, header).await?;
     if header.more() {
@@ -49,7 +48,7 @@ pub(crate) async fn message(from: &mut Stream, max: u32) -> io::Result<Option<(H
 ///
 /// # Errors
 /// Where the peer does not take it.
-pub(crate) async fn send(to: &mut Stream, messages: &[(u16, Message)], max: u32) -> io::Result<()> {
+pub(crate) async fn send(to: &mut (impl AsyncWrite + Unpin), messages: &[(u16, Message)], max: u32) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(512);
     for (channel, message) in messages {
         codec::encode(&mut bytes, *channel, message, max);

@@ -8,7 +8,6 @@ use crate::home::{Home, HomeError, SessionHome};
 use crate::tasks::{TaskKind, Tasks, blocking};
 use rialto_protocol::message::{Greet, Listed, Listing, Memory, Plain, Status};
 use rialto_protocol::{ClientId, Code, ErrorReply, Message, limits, version};
-use rialto_transports::Dialer;
 use rialto_transports::unix::UnixDialer;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -140,8 +139,8 @@ async fn ask_all(living: Vec<SessionHome>, until: Instant, mut room: usize) -> H
 
 /// One supervisor's status, and the bytes it came in.
 async fn ask(session: &SessionHome) -> Option<(Status, usize)> {
-    let mut stream = UnixDialer::new(session.socket().ok()?).dial().await.ok()?;
-    let entry = Entry { channel: 1, max_frame: limits::DEFAULT_MAX_FRAME, on_behalf: None };
+    let mut stream = UnixDialer::new(session.socket().ok()?).connect().await.ok()?;
+    let entry = Entry { channel: 1, max_frame: limits::DEFAULT_MAX_FRAME, on_behalf: None, handover: false };
     greet(session.id(), &session.cookie().ok()?, &mut stream, &entry).await.ok()?;
     let greeting = Greet {
         min: version::MIN_CONTRACT,

@@ -25,7 +25,7 @@ use rialto_kernels::profiles;
 use rialto_protocol::kernel::Launch;
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{Code, ErrorReply, SessionId, SessionName, limits};
-use rialto_transports::Stream;
+use rialto_transports::quiet::QuietStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub struct Reached {
     /// What the supervisor wants to see in a hello.
     pub cookie: String,
     /// A connection to it, on which nothing has been said.
-    pub stream: Stream,
+    pub stream: QuietStream,
 }
 
 impl std::fmt::Debug for Reached {
@@ -126,7 +126,7 @@ struct Found {
 }
 
 impl Found {
-    fn reached(self, stream: Stream) -> Result<Reached, HomeError> {
+    fn reached(self, stream: QuietStream) -> Result<Reached, HomeError> {
         Ok(Reached {
             socket: self.session.socket()?.to_owned(),
             cookie: self.session.cookie()?,

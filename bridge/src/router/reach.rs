@@ -10,8 +10,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rialto_protocol::message::Create;
 use rialto_protocol::{Code, ErrorReply};
+use rialto_transports::quiet::QuietStream;
 use rialto_transports::unix::UnixDialer;
-use rialto_transports::{Dialer, Stream};
+
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -39,14 +40,14 @@ pub(super) async fn supervisor(
     create: Option<&Create>,
     how: &Spawn,
     until: Instant,
-) -> Result<Stream, ErrorReply> {
+) -> Result<QuietStream, ErrorReply> {
     let session = &found.session;
     let socket = session.socket().map_err(|error| error.reply(0))?;
     let dialer = UnixDialer::new(socket);
     let mut starts = 0;
     let mut ask = Instant::now();
     loop {
-        if let Ok(stream) = dialer.dial().await {
+        if let Ok(stream) = dialer.connect().await {
             return Ok(stream);
         }
         let here = session.clone();

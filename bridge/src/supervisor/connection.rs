@@ -7,10 +7,11 @@ use crate::auth;
 use rialto_protocol::assemble::Assembler;
 use rialto_protocol::frame::Decoder;
 use rialto_protocol::ids::SessionId;
-use rialto_protocol::message::{Close, Greet, Hello, Opened, Welcome};
+use rialto_protocol::message::{Close, Greet, Handover, Hello, Opened, Welcome};
 use rialto_protocol::{Code, ErrorReply, Message, Scope, codec, limits, version};
 use rialto_session::share::not_there;
 use rialto_session::{Access, ConnId};
+use rialto_transports::ends::Line;
 use rialto_transports::quiet::QuietStream;
 use std::collections::BTreeMap;
 use std::io;
@@ -49,7 +50,7 @@ pub(super) enum Heard {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: QuietStream,
+    stream: Line,
     decoder: Decoder,
     assembler: Assembler,
     pub(super) outbox: Outbox,
@@ -72,7 +73,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(stream: QuietStream, since_us: u64) -> Self {
         Self {
-            stream,
+            stream: Line::new(stream),
             decoder: Decoder::new(limits::DEFAULT_MAX_FRAME),
             assembler: Assembler::new(limits::MAX_REQUEST),
             outbox: Outbox::default(),
@@ -173,6 +174,7 @@ impl Connection {
             (0, Message::Ping(bytes)) => self.say(0, &Message::Pong(bytes)),
             (0, Message::Pong(_)) => {}
             (0, Message::Open(open)) => self.open(&open, door),
+            (0, Message::Handover(handover)) => self.take_over(&handover),
             (0, Message::Unknown { ignorable: true, .. }) => {}
             (0, Message::Unknown { kind, .. }) => {
                 let text = format!("this bridge does not know messages of kind {kind:#04x}");
@@ -225,9 +227,13 @@ impl Connection {
         // Larger frames would only make larger buffers; both directions use the same ceiling.
         self.max_frame = asked.clamp(limits::FLOOR_MAX_FRAME, limits::DEFAULT_MAX_FRAME);
         self.who = Some((principal.clone(), scope));
+        let features = version::common(&hello.features, &[version::SETUP, version::HANDOVER]);
+        if features.iter().any(|name| name == version::HANDOVER) {
+            self.stream.expect_descriptors();
+        }
         let welcome = Welcome {
             contract,
-            features: version::common(&hello.features, version::FEATURES),
+            features,
             max_frame: self.max_frame,
             app: super::APP.to_owned(),
             role: "supervisor".to_owned(),
@@ -244,6 +250,10 @@ impl Connection {
         let refusal = if may.is_none() {
             let ErrorReply { text, .. } = not_there();
             Some((Code::UnknownSession, text))
+        } else if !ours && self.stream.is_given() {
+            let text =
+                "this connection is its first session's alone, as its `open` asked (`sole`); open another on another connection";
+            Some((Code::WrongState, text.to_owned()))
         } else if !ours {
             Some((
                 Code::SessionGone,
@@ -263,6 +273,22 @@ impl Connection {
         self.channels.insert(open.channel, (None, most.min(open.scope.unwrap_or(most))));
         let (session, name) = (door.session.clone(), door.name.clone());
         self.say(0, &Message::Opened(Opened { re: open.re, channel: open.channel, session, name, created: false }));
+    }
+
+    /// Goes on by the client's own descriptors, which a router gives us with what it had read from them.
+    fn take_over(&mut self, handover: &Handover) {
+        let mut yes = Vec::new();
+        codec::encode(&mut yes, 0, &Message::Handover(Handover::default()), self.max_frame);
+        // What we have said, or were told, and is still on its way would go by the wrong one.
+        let between = self.outbox.is_empty() && self.decoder.pending() == 0 && self.assembler.held() == 0;
+        let taken = if between { self.stream.go_on(&yes) } else { Err(io::ErrorKind::ResourceBusy.into()) };
+        match taken {
+            Ok(()) => self.decoder.push(&handover.read.0),
+            Err(why) => {
+                let text = format!("no descriptors came that could be taken over here: {why}");
+                self.error(0, ErrorReply::new(0, Code::WrongState, text));
+            }
+        }
     }
 
     /// The session has as many clients as it takes. What was pipelined behind the greeting finds nobody.

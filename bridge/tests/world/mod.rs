@@ -244,7 +244,7 @@ pub(crate) fn hello() -> Message {
 }
 
 pub(crate) fn open(channel: u16) -> Message {
-    Message::Open(Open { re: u32::from(channel), channel, session: "work".into(), create: None, scope: None })
+    Message::Open(Open { re: u32::from(channel), channel, session: "work".into(), ..Open::default() })
 }
 
 impl World {

@@ -295,7 +295,7 @@ impl Connect for Place {
                     let reached = router::ensure(&home, &open, &auth::ourself(), &spawn).await?;
                     made.store(reached.created, Ordering::Relaxed);
                     let open = Open { session: reached.session.to_string(), create: None, ..open };
-                    Ok(Link { stream: reached.stream, cookie: Some(reached.cookie.into_bytes()), open, local: true })
+                    Ok(Link { stream: Box::new(reached.stream), cookie: Some(reached.cookie.into_bytes()), open, local: true })
                 })
             }
         }

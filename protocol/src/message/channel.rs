@@ -1,7 +1,7 @@
 //! How a channel is bound to a session, and how a new session comes to be.
 
 use super::unset;
-use crate::data::few;
+use crate::data::{Bytes, few};
 use crate::error::is_zero;
 use crate::ids::{RequestId, SessionId, SessionName};
 use crate::scope::Scope;
@@ -26,6 +26,18 @@ pub struct Open {
     /// The most that is to be allowed on this channel; absent: all that this principal may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
+    /// Nothing else will be opened on this connection: who answers it may let the session's supervisor have it whole.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub sole: bool,
+}
+
+/// To a supervisor, with two descriptors that travel beside it: from here on this connection's bytes come by the first and go by
+/// the second. From a supervisor: they do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Handover {
+    /// What was read from the first of them and not yet passed on; the next byte that comes by it follows this.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub read: Bytes,
 }
 
 /// What a new session is to be.

@@ -14,7 +14,7 @@ mod status;
 
 pub use attach::{Attach, Attached, Credit, Gap, Notice, Rewound};
 pub use change::{Carried, Comm, Input, Mutate, Redact, Share, Unshare};
-pub use channel::{Close, Create, Open, Opened};
+pub use channel::{Close, Create, Handover, Open, Opened};
 pub use eval::{EvalInfo, EvalState, GetEval, Submit};
 pub use hello::{Goaway, Greet, Greeted, Hello, OnBehalf, Welcome};
 pub use interrupt::{Escalate, Interrupt, InterruptAnswer, Verdict};

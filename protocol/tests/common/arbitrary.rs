@@ -164,7 +164,8 @@ structs! {
     Welcome { contract features max_frame app role principal scope }
     Goaway { reason retry_after_ms }
     ErrorReply { re code name text retryable after_ms }
-    Open { re channel session create scope }
+    Open { re channel session create scope sole }
+    Handover { read }
     Create { id kernel session program cwd env must_be_new ends_when_done remove_at_end cull_after_ms setup }
     Setup { venv conda login prompt continuation echo eol size exit }
     Opened { re channel session name created }
@@ -259,7 +260,7 @@ pub fn any_message(pick: u8, d: &mut Dice<'_>) -> Message {
         }};
     }
     turn! {
-        messages: Hello Welcome Goaway Error Open Opened Close Closed Greet Greeted Credit Notice Attached Detached EvalInfo
+        messages: Hello Welcome Goaway Error Open Opened Close Closed Greet Greeted Credit Notice Handover Attached Detached EvalInfo
             InterruptAnswer Carried Completions Inspected Completeness Status Listing Gap Rewound Attach Detach GetStatus GetEval List
             Submit Interrupt Input Complete Inspect IsComplete Restart Kill Redact Share Unshare Comm
             Screen Drawn Unwatched Typed Watch Unwatch Seen Keys Resize;

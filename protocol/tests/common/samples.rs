@@ -114,6 +114,7 @@ pub fn messages() -> Vec<(&'static str, Vec<Case>)> {
                 ("lean", json!({ "what": "resumed" })),
             ],
         ),
+        ("handover", vec![("full", json!({ "read": "greet and what follows" })), ("lean", json!({}))]),
         (
             "attached",
             vec![

@@ -104,7 +104,7 @@ impl Core {
             client: self.options.client,
             label: self.options.label.clone(),
         };
-        let open = Open { re: RE_OPEN, channel: CHANNEL, ..open };
+        let open = Open { re: RE_OPEN, channel: CHANNEL, sole: true, ..open };
         self.lanes.bulk(0, &Message::Open(open), FLOOR_MAX_FRAME);
         self.lanes.bulk(CHANNEL, &Message::Greet(greet), FLOOR_MAX_FRAME);
         if self.position.wants_events() {
