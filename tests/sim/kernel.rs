@@ -6,9 +6,9 @@ use crate::story::Check;
 use crate::world::{What, World};
 use crate::{interrupt, story::hold};
 use rialto_protocol::kernel::{Answer, Ask, Completeness, Death, DisplayRole, Done, DoneHow, KernelCommand, KernelEvent};
-use rialto_protocol::kernel::{KernelInfo, Step};
+use rialto_protocol::kernel::{Exec, KernelInfo, Step};
 use rialto_protocol::{Bundle, Bytes, EvalNumber, Failure, Life, Run, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One kernel process. The world numbers them, so that what is under way to a dead one finds nobody.
 pub(crate) struct Kernel {
@@ -16,6 +16,8 @@ pub(crate) struct Kernel {
     pub(crate) life: Life,
     ready: bool,
     pub(crate) running: Option<Running>,
+    /// What was handed over before its turn and has not begun.
+    pub(crate) slots: VecDeque<Exec>,
     /// The eval that ran last.
     ran: EvalNumber,
     /// Signals under way: number, and the eval that each was meant for.
@@ -54,6 +56,7 @@ impl World {
             life,
             ready: false,
             running: None,
+            slots: VecDeque::new(),
             ran: 0,
             signals: BTreeMap::new(),
             fences: Vec::new(),
@@ -101,22 +104,49 @@ impl World {
         self.kernel.as_mut().filter(|k| k.no == no)
     }
 
-    pub(crate) fn kernel_hears(&mut self, no: u32, command: KernelCommand, last_signal: u64) -> Check {
+    /// Evals lie ready from this moment on.
+    pub(crate) fn lies_ready(&mut self, execs: Vec<Exec>) {
+        let look = self.dice.lag(60);
+        let Some(k) = &mut self.kernel else { return };
+        k.slots.extend(execs);
+        let no = k.no;
+        if k.running.is_none() {
+            self.at(look, What::Looks(no));
+        }
+    }
+
+    /// Between two evals it takes the next that lies ready.
+    pub(crate) fn kernel_looks(&mut self, no: u32) -> Check {
+        let Some(k) = self.alive(no).filter(|k| k.running.is_none()) else { return Ok(()) };
+        let Some(exec) = k.slots.pop_front() else { return Ok(()) };
+        self.count.one("evals that began by themselves");
+        self.kernel_runs(no, exec)
+    }
+
+    fn kernel_runs(&mut self, no: u32, exec: Exec) -> Check {
         let deaf = if self.dice.chance(15) { self.dice.between(1, 3) } else { 0 };
         let hangs = self.dice.chance(12);
         let left = self.dice.below(6);
         let step = self.dice.lag(300);
         let Some(k) = self.alive(no) else { return Ok(()) };
+        hold!("order", k.ready && k.running.is_none(), "the kernel is handed #{} while it runs another", exec.n);
+        hold!("order", k.query.is_none(), "the kernel is handed #{} while it answers a query", exec.n);
+        k.running = Some(Running { n: exec.n, chunks: 0, left, hangs, deaf, reads: None });
+        k.ran = exec.n;
+        self.tell("kernel", || format!("runs #{} {:.40}", exec.n, exec.code));
+        self.count.one("executed");
+        self.once.executes(&self.model, exec.n, &exec.code)?;
+        self.at(step, What::KernelStep(no));
+        Ok(())
+    }
+
+    pub(crate) fn kernel_hears(&mut self, no: u32, command: KernelCommand, last_signal: u64) -> Check {
+        let step = self.dice.lag(300);
+        let Some(k) = self.alive(no) else { return Ok(()) };
         match command {
             KernelCommand::Exec(exec) => {
-                hold!("order", k.ready && k.running.is_none(), "the kernel is handed #{} while it runs another", exec.n);
-                hold!("order", k.query.is_none(), "the kernel is handed #{} while it answers a query", exec.n);
-                k.running = Some(Running { n: exec.n, chunks: 0, left, hangs, deaf, reads: None });
-                k.ran = exec.n;
-                self.tell("kernel", || format!("runs #{} {:.40}", exec.n, exec.code));
-                self.count.one("executed");
-                self.once.executes(&self.model, exec.n, &exec.code)?;
-                self.at(step, What::KernelStep(no));
+                hold!("order", k.slots.is_empty(), "the kernel is told to run #{} while others lie ready", exec.n);
+                return self.kernel_runs(no, exec);
             }
             KernelCommand::Fence(number) => {
                 k.fences.push((number, last_signal));
@@ -215,6 +245,10 @@ impl World {
         let result = Some(Bundle::from([("wrote".to_owned(), wrote)]));
         self.tell("kernel", || format!("#{} ends {how:?}", r.n));
         self.kernel_says(KernelEvent::Done(Done { n: r.n, how, result, idle_guess: false }));
+        let look = self.dice.lag(40);
+        if let Some(no) = self.kernel.as_ref().filter(|k| !k.slots.is_empty()).map(|k| k.no) {
+            self.at(look, What::Looks(no));
+        }
         if let Some(k) = self.kernel.as_ref().filter(|k| k.noisy).map(|k| k.no) {
             let wait = self.dice.lag(200);
             self.at(wait, What::Noise(k));
@@ -228,7 +262,9 @@ impl World {
         self.tell("kernel", || format!("dies: {death:?}"));
         self.kernel_says(KernelEvent::Died(death));
         let wait = self.dice.between(1_000, 40_000);
-        let Some(k) = self.kernel.take() else { return };
+        let Some(mut k) = self.kernel.take() else { return };
+        // What lies in a pipe outlives whoever reads it.
+        self.are_back(k.slots.drain(..));
         if self.dice.chance(30) {
             // A child that outlived it still holds the pipe, and says things that no longer matter.
             let sup = self.sup.as_ref().map_or(0, |s| s.no);

@@ -8,7 +8,7 @@ use crate::who::Present;
 use crate::world::{What, World};
 use crate::{bounded, interrupt, order, who};
 use rialto_protocol::event::{Created, Event, Stamp, Who};
-use rialto_protocol::kernel::{KernelCommand, KernelEvent};
+use rialto_protocol::kernel::{Exec, KernelCommand, KernelEvent};
 use rialto_protocol::{EvalNumber, Message, RequestId, Seq};
 use rialto_session::{ConnId, Handed, Input, Output, Session, StoredValue, Timer};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,9 +37,25 @@ pub(crate) struct Supervisor {
     pub(crate) fence: Option<u32>,
     /// It was told that the disk is full.
     pub(crate) stalled: bool,
+    /// Evals that lie ready in the kernel and whose turn has not come.
+    ahead: VecDeque<EvalNumber>,
+    /// The last of them to begin: the kernel looks for more after it.
+    looks_after: Option<EvalNumber>,
+    /// The last eval to begin did so ahead of its records.
+    overtook: bool,
 }
 
 impl Supervisor {
+    fn began(&mut self, n: EvalNumber) -> bool {
+        let began = self.ahead.front() == Some(&n);
+        if began {
+            self.ahead.pop_front();
+        }
+        self.overtook = began;
+        self.looks_after = Some(n).filter(|_| began);
+        began
+    }
+
     fn forgets(&mut self, conn: ConnId) {
         self.present.remove(&conn);
         self.readers.remove(&conn);
@@ -89,6 +105,9 @@ impl World {
             asked: BTreeMap::new(),
             fence: None,
             stalled: false,
+            ahead: VecDeque::new(),
+            looks_after: None,
+            overtook: false,
         });
         let kernel = (brand_new && self.dice.chance(60)).then_some(1);
         if let Some(life) = kernel {
@@ -130,16 +149,82 @@ impl World {
         let mut out = Vec::new();
         let Some(sup) = &mut self.sup else { return Ok(()) };
         sup.turn_is_due = false;
-        let batch = sup.inbox.len().min(8);
-        for input in sup.inbox.drain(..batch).collect::<Vec<_>>() {
+        for _ in 0..sup.inbox.len().min(8) {
+            // Nothing may be fed until the kernel has said more: its words are on the way.
+            let Some(input) = self.next_input() else { return self.carry_out(out) };
             self.takes(input, &mut out)?;
         }
+        self.hand_more();
         if let Some(sup) = self.sup.as_mut().filter(|s| !s.inbox.is_empty() && !s.turn_is_due) {
             sup.turn_is_due = true;
             let no = sup.no;
             self.at(1, What::Turn(no));
         }
         self.carry_out(out)
+    }
+
+    /// The next input that may be fed.
+    fn next_input(&mut self) -> Option<Input> {
+        let waits = self.sup.as_ref()?.inbox.front()?.needs_all_back() && !self.all_back();
+        let inbox = &mut self.sup.as_mut()?.inbox;
+        let of_kernel = |input: &Input| matches!(input, Input::Kernel(..) | Input::Stored { .. });
+        let next = if waits { inbox.iter().position(of_kernel)? } else { 0 };
+        inbox.remove(next)
+    }
+
+    /// Takes back what has not begun, but for the one whose turn it is.
+    fn all_back(&mut self) -> bool {
+        let Some(sup) = &mut self.sup else { return true };
+        if sup.ahead.is_empty() {
+            return true;
+        }
+        let running = sup.session.running();
+        if let Some(kernel) = &mut self.kernel {
+            let (kept, back): (Vec<_>, Vec<_>) = kernel.slots.drain(..).partition(|exec| Some(exec.n) == running);
+            kernel.slots = kept.into();
+            self.are_back(back);
+        }
+        self.sup.as_ref().is_none_or(|s| s.ahead.is_empty())
+    }
+
+    pub(crate) fn are_back(&mut self, back: impl IntoIterator<Item = Exec>) {
+        let back: Vec<EvalNumber> = back.into_iter().map(|exec| exec.n).collect();
+        if let Some(sup) = &mut self.sup {
+            sup.ahead.retain(|n| !back.contains(n));
+        }
+        if let Some(handed) = &mut self.handed {
+            handed.evals.retain(|n| !back.contains(n));
+        }
+    }
+
+    /// Evals are handed over before their turn, where the kernel looks for them.
+    fn hand_more(&mut self) {
+        let wanted = self.dice.chance(50);
+        let Some(sup) = self.sup.as_mut().filter(|s| wanted && s.inbox.is_empty() && !s.stalled) else { return };
+        if sup.looks_after.is_none() || sup.looks_after != sup.session.running() {
+            return;
+        }
+        let execs = sup.session.ahead(sup.ahead.len(), 3_usize.saturating_sub(sup.ahead.len()), self.journal.durable as Seq);
+        if execs.is_empty() || self.kernel.is_none() {
+            return;
+        }
+        sup.ahead.extend(execs.iter().map(|exec| exec.n));
+        self.note(execs.iter().map(|exec| exec.n).collect());
+        self.count.one("evals that were handed over before their turn");
+        self.lies_ready(execs);
+    }
+
+    /// What is noted survives everything that the journal survives.
+    fn note(&mut self, more: Vec<EvalNumber>) {
+        let before = self.handed.take().filter(|handed| handed.epoch == self.model.epoch).unwrap_or_default().evals;
+        self.handed = Some(Handed { epoch: self.model.epoch, evals: before.into_iter().chain(more).collect() });
+    }
+
+    /// All records are safe: the note begins anew.
+    fn committed(&mut self) {
+        if let (Some(handed), Some(sup)) = (&mut self.handed, &self.sup) {
+            handed.evals.retain(|n| sup.ahead.contains(n));
+        }
     }
 
     /// One input through the rules; what it makes is judged at once.
@@ -189,6 +274,10 @@ impl World {
         interrupt::restart(&self.model, &input, &out)?;
         interrupt::rest(&self.model, &input)?;
         bounded::rest(&self.model, self.sup.as_ref().map_or(0, |s| s.timers.len()))?;
+        if let Some(sup) = &mut self.sup {
+            // Its turn has come, and the kernel has it already.
+            out.retain(|o| !matches!(o, Output::Next { exec, .. } if sup.began(exec.n)));
+        }
         all.append(&mut out);
         Ok(())
     }
@@ -222,17 +311,25 @@ impl World {
     /// the kernel. What is noted of it first survives everything that the journal survives.
     fn hand_over(&mut self, out: &mut Vec<Output>) -> Result<bool, Broken> {
         let first = |o: &Output| matches!(o, Output::Kernel(_) | Output::StartKernel(_) | Output::Next { .. });
-        let Some(i) = out.iter().position(first) else { return Ok(false) };
+        let overtook = self.sup.as_mut().is_some_and(|s| std::mem::take(&mut s.overtook));
+        let Some(i) = out.iter().position(first) else { return Ok(overtook) };
         let safe = self.journal.durable;
         if !matches!(out.get(i), Some(Output::Next { accepted, .. }) if *accepted as usize <= safe) || !self.dice.chance(80) {
             return Ok(false);
         }
         let Output::Next { exec, .. } = out.remove(i) else { return Ok(false) };
-        let before = self.handed.take().filter(|_| std::mem::take(&mut self.gathers)).unwrap_or_default().evals;
-        self.handed = Some(Handed { epoch: self.model.epoch, evals: before.into_iter().chain([exec.n]).collect() });
+        self.note(vec![exec.n]);
         self.count.one("evals that overtook the end before them");
         let at_once = self.dice.chance(50);
+        let by_itself = self.dice.chance(50);
+        if let Some(sup) = self.sup.as_mut() {
+            sup.looks_after = Some(exec.n).filter(|_| by_itself);
+        }
         match self.kernel.as_ref().map(|k| k.no).filter(|_| at_once) {
+            _ if by_itself => {
+                self.lies_ready(vec![exec]);
+                self.hand_more();
+            }
             // The kernel is quick, and the commit slow.
             Some(no) => self.kernel_hears(no, KernelCommand::Exec(exec), self.signals)?,
             None => self.tell_kernel(KernelCommand::Exec(exec), None),
@@ -244,7 +341,7 @@ impl World {
 
     /// Records that nothing was asked for besides may wait for those of the next eval, a few times.
     fn gathers(&mut self, out: &[Output]) -> bool {
-        let few = self.handed.as_ref().is_some_and(|handed| handed.evals.len() < 4);
+        let few = self.handed.as_ref().is_some_and(|handed| handed.evals.len() < 6);
         self.gathers = few && out.iter().all(|o| matches!(o, Output::Record(..))) && self.dice.chance(60);
         if let Some(sup) = self.sup.as_mut().filter(|s| self.gathers && !s.turn_is_due) {
             sup.turn_is_due = true;
@@ -294,6 +391,7 @@ impl World {
         if crash.is_some() {
             return self.supervisor_dies("after its outputs");
         }
+        self.committed();
         self.pump_soon(50);
         Ok(())
     }

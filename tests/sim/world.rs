@@ -40,6 +40,8 @@ pub(crate) enum What {
     ToKernel(u32, KernelCommand, u64),
     FromKernel(u32, Life, KernelEvent),
     KernelStep(u32),
+    /// The kernel looks for what was handed over beside the eval that has ended.
+    Looks(u32),
     Answers(u32, u64),
     Noise(u32),
     Signal(u32, u64),
@@ -240,6 +242,7 @@ impl World {
             What::Types(..) | What::Turn(_) | What::Pump(_) | What::TimerDue(..) | What::FromKernel(..) => {}
             What::ToKernel(no, command, last) => return self.kernel_hears(no, command, last),
             What::KernelStep(no) => self.kernel_step(no),
+            What::Looks(no) => return self.kernel_looks(no),
             What::Answers(no, number) => self.kernel_answers(no, number),
             What::Noise(no) => self.noise(no),
             What::Signal(no, signal) => return self.signal_lands(no, signal),

@@ -9,6 +9,7 @@
 //! | what survives? | `state.rs` |
 //! | what happens on submit? | `submit.rs`, `once.rs` |
 //! | what runs next? | `dispatch.rs` |
+//! | what may be handed over before its turn? | `ahead.rs` |
 //! | what happens on interrupt? | `interrupt.rs` |
 //! | how do kernels come and go? | `lives.rs` |
 //! | what happens when the program reads? | `ask.rs` |
@@ -19,6 +20,7 @@
 //! | who may come in, and how far? | `share.rs` |
 //! | when does it end for want of use? | `idle.rs` |
 
+mod ahead;
 pub mod archive;
 mod ask;
 mod attach;

@@ -1,5 +1,6 @@
 //! A session in a few words: a past that is looked up by hand, three clients, and what comes out of one input.
 
+mod ahead;
 mod comms;
 mod idle;
 mod sharing;
