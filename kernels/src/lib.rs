@@ -32,7 +32,8 @@ pub mod screen;
 pub use environment::settle;
 pub use launch::{KernelSpec, LaunchError, is_kernel, known, knows, launch, version};
 
-use rialto_protocol::kernel::{KernelCommand, KernelEvent};
+use rialto_protocol::EvalNumber;
+use rialto_protocol::kernel::{Exec, KernelCommand, KernelEvent};
 use std::task::{Context, Poll};
 
 /// A running interpreter.
@@ -47,6 +48,21 @@ pub trait Kernel: Send {
     /// Says something to the kernel. Never waits: what the kernel does not take at once is kept, and sent by
     /// [`Kernel::poll_event`], so that the caller must poll after a command. After the death it does nothing.
     fn command(&mut self, command: KernelCommand);
+
+    /// Hands over evals that run one after the other: where nothing runs the first begins now, and where something runs all of
+    /// them come after it. The rest begin when the one before has ended, without a word from here. How many were taken, from the
+    /// front; none where it is a kernel that is told each by [`Kernel::command`], or they are too long, or there is no room.
+    /// [`Kernel::command`] must not be given an eval before these have ended or were taken back.
+    fn hand_over(&mut self, _execs: &[Exec]) -> usize {
+        0
+    }
+
+    /// Takes back what [`Kernel::hand_over`] took and what has not begun: the last of them. The end of whatever came before those
+    /// that are not taken back has been said already, and [`Kernel::poll_event`] tells it without waiting. The eval that runs
+    /// by what was told so far is never taken back, even where its kernel has not begun it.
+    fn take_back(&mut self) -> Vec<EvalNumber> {
+        Vec::new()
+    }
 
     /// It is a program in a terminal: [`KernelCommand::Terminal`] means something to it.
     fn has_terminal(&self) -> bool {

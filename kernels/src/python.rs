@@ -60,6 +60,7 @@ pub(crate) fn launch(launch: &Launch) -> Result<Box<dyn Kernel>, LaunchError> {
         cache: launch.cache.as_deref(),
         environment: &environment,
         note: found.note,
+        looks_ahead: true,
         ..Script::default()
     };
     match Runner::start(command, script) {

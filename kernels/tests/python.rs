@@ -4,6 +4,8 @@
 // A binary's modules are reached from nowhere else, and of the driver each language uses a part.
 #![allow(unreachable_pub, dead_code)]
 
+#[path = "python/ahead.rs"]
+mod ahead;
 #[path = "python/blocking.rs"]
 mod blocking;
 #[path = "python/cache.rs"]

@@ -3,7 +3,7 @@
 def in_child():
     """A fork of the kernel: it has no channel, and writes to the descriptors."""
     S.child = True
-    for fd in (IN, OUT, FD1, FD2, WAKE_R, WAKE_W):
+    for fd in (IN, OUT, AHEAD, FD1, FD2, WAKE_R, WAKE_W):
         try:
             posix.close(fd)
         except OSError:

@@ -26,7 +26,7 @@ def on_signal(sig, frame):
     if S.idle:
         if sig == SIGINT and handlers.get(sig) is default_int:
             # For the eval whose command is already on its way, or for nobody.
-            if S.unread or BUFFER[4] or ioctl(IN, FIONREAD, ZERO) != ZERO:
+            if S.unread or BUFFER[4] or ioctl(IN, FIONREAD, ZERO) != ZERO or ioctl(AHEAD, FIONREAD, ZERO) != ZERO:
                 due.append(sig)
             return None
         return beside(handlers.get(sig), sig, frame)

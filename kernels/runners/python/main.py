@@ -18,11 +18,31 @@ def part(name):
     return globals()[name]
 
 
+def took_slot():
+    """Waits for whatever comes next. True: an eval that was handed over before its turn, now in BUFFER; else it is a command."""
+    while True:
+        try:
+            return os_readv(AHEAD, SLOT)
+        except BlockingIOError:
+            pass
+        S.idle = True
+        ready = LOOK.poll()
+        S.idle = False
+        # What lies there is older than a command.
+        if ready[0][0] == IN and len(ready) == 1:
+            return False
+
+
 def main():
     while not S.shutdown:
         with receiving:
             if backlog or S.unread:
                 frame = read_ahead()
+            elif S.look and took_slot():
+                length, kind, n, show, size = EXEC_HEAD(BUFFER)
+                frame = True
+                code = str(VIEW[16:16 + size], 'utf-8', 'surrogateescape')
+                BUFFER[4] = 0
             else:
                 S.idle = True
                 # Into a buffer that is known: `on_signal` must see a command that has been read and not yet looked at.
@@ -31,6 +51,7 @@ def main():
                 length, kind, n, show, argc = EXEC_HEAD(BUFFER)
                 if kind == 1 and argc == 0xFFFF and show < 2 and size == length + 4:
                     frame = True
+                    S.look = False
                     code = str(VIEW[16:size], 'utf-8', 'surrogateescape')
                     BUFFER[4] = 0
                 else:

@@ -13,6 +13,9 @@ def finish(end):
         if pieces:
             pump(end)
         else:
+            if S.look:
+                # The next may begin before this end is heard: what the pipes hold now must not be taken for the next one's.
+                settle()
             n = os_write(OUT, end)
             if n != len(end):
                 transmit(end[n:])

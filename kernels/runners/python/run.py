@@ -80,9 +80,10 @@ def evaluate(filename, code, show):
 
 def read_exec(frame):
     n, show, argc = unpack_from('<QBH', frame, 1)
-    if show > 1:
-        show &= 1
+    S.look = show > 3
+    if show & 2:
         frame = part('traced')(frame)
+    show &= 1
     if argc == 0xFFFF:
         return n, show, '<cell %d>' % n, frame[12:].decode('utf-8', 'surrogateescape')
     # From here on it may fail (no path has a null character in it), and then it is this eval that has failed.

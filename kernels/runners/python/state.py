@@ -69,6 +69,9 @@ def high(fd, least):
 IN = high(0, 900)
 OUT = high(int(sys.argv[1]), 900)
 posix.close(int(sys.argv[1]))
+# Evals that are handed over before their turn. It does not block.
+AHEAD = high(int(sys.argv[2]), 900)
+posix.close(int(sys.argv[2]))
 FD1 = high(1, 900)
 FD2 = high(2, 900)
 
@@ -76,7 +79,7 @@ FD2 = high(2, 900)
 class State:
     __slots__ = ('crit', 'idle', 'waiting', 'running', 'parked', 'n', 'child', 'owner', 'size', 'sent_at', 'flood', 'native',
                  'unread', 'flags', 'loop', 'awaiting', 'ask', 'eof_at', 'path0', 'shutdown', 'later', 'trace', 'interrupted', 'kept',
-                 'stdin_closed', 'heard', 'nudged', 'wakeup', 'traced')
+                 'stdin_closed', 'heard', 'nudged', 'wakeup', 'traced', 'look')
 
 
 S = State()
@@ -109,10 +112,12 @@ S.heard = 0         # signals whose handlers were run
 S.nudged = True     # ... and those that came before the last nudge were
 S.traced = None     # what TRACEPARENT was before an eval that came with one
 S.wakeup = -1       # the user's own wakeup descriptor
+S.look = False      # the next eval may lie in AHEAD
 
 BUFFER = bytearray(65536)
 VIEW = memoryview(BUFFER)
 BUFFERS = (BUFFER,)
+SLOT = (VIEW[:512],)    # one eval of those in AHEAD: whoever handed them over may still take back the others
 
 due = deque()       # signals to deliver when user code goes on
 pieces = deque()    # unsent output: bytes for stdout, a tuple with bytes for stderr

@@ -143,7 +143,7 @@ impl Kernel for Live {
             return;
         }
         match command {
-            KernelCommand::Exec(exec) => self.channel.send(|tx| wire::put_exec(tx, &exec)),
+            KernelCommand::Exec(exec) => self.channel.send(|tx| wire::put_exec(tx, &exec, false)),
             KernelCommand::Interrupt(step @ (Step::Interrupt | Step::Again)) => {
                 self.channel.send(|tx| wire::put_interrupt(tx, step))
             }

@@ -7,6 +7,7 @@
 //! looks how much a pipe holds, *then* empties the channel, and only then takes that much: whatever was said before those
 //! bytes were written is out by then, and nothing that came after them can be.
 
+mod ahead;
 mod channel;
 mod lines;
 pub(crate) mod live;
@@ -16,12 +17,14 @@ mod shell_input;
 mod wire;
 
 use crate::Kernel;
+use ahead::Ahead;
 use channel::{Channel, Received};
 use pipes::{Halves, Pipe};
 use process::Process;
+use rialto_protocol::data::Failure;
 use rialto_protocol::data::{Run, Stream};
 use rialto_protocol::ids::EvalNumber;
-use rialto_protocol::kernel::{Ask, Death, KernelCommand, KernelEvent, OUTPUT_CHUNK, Step};
+use rialto_protocol::kernel::{Ask, Death, Done, DoneHow, Exec, KernelCommand, KernelEvent, OUTPUT_CHUNK, Step};
 use shell_input::ShellInput;
 use std::collections::VecDeque;
 use std::io;
@@ -50,6 +53,8 @@ pub(crate) struct Script<'a> {
     pub(crate) tells_interrupts: bool,
     /// It reads lines and not frames, and its programs read a pipe of their own.
     pub(crate) is_shell: bool,
+    /// It takes evals that are handed over before their turn.
+    pub(crate) looks_ahead: bool,
 }
 
 /// A runner's process, and what is known of it.
@@ -65,6 +70,10 @@ pub(crate) struct Runner {
     note: Option<String>,
     tells_interrupts: bool,
     shell: Option<ShellInput>,
+    /// What lies ready for it.
+    ahead: Option<Ahead>,
+    /// Taken back from it when it died.
+    back: Vec<EvalNumber>,
     /// The eval that runs, or ran last.
     n: EvalNumber,
     background: bool,
@@ -102,13 +111,18 @@ impl Runner {
         if !script.is_shell {
             command.arg(frame_writer.as_raw_fd().to_string());
         }
+        let (ahead, slots) = if script.looks_ahead { Some(Ahead::new()?).unzip() } else { (None, None) };
+        if let Some(slots) = &slots {
+            command.arg(slots.as_raw_fd().to_string());
+        }
         let shell = if script.is_shell { Some(ShellInput::new()?) } else { None };
         let mut inherited = vec![frame_writer.as_fd()];
         inherited.extend(shell.iter().flat_map(ShellInput::inherited));
+        inherited.extend(slots.iter().map(AsFd::as_fd));
         let process = Process::start_with(&mut command, &inherited)?;
         drop(inherited);
         let frames = frame_writer.as_raw_fd();
-        drop(frame_writer);
+        drop((frame_writer, slots));
         // The command holds our copies of the child's ends.
         drop(command);
         let mut channel = Channel::new(frame_reader, command_writer)?;
@@ -127,6 +141,8 @@ impl Runner {
             note: script.note,
             tells_interrupts: script.tells_interrupts,
             shell,
+            ahead,
+            back: Vec::new(),
             n: 0,
             background: true,
             display: 0,
@@ -272,10 +288,14 @@ impl Runner {
                 if let Some(input) = &self.shell {
                     input.mend(&mut done.how);
                 }
-                self.catch_up();
+                let next = self.ahead.as_mut().and_then(Ahead::next);
+                // A runner that goes on by itself says how an eval ended when the pipes are empty, so what they hold is the next's.
+                if next.is_none() {
+                    self.catch_up();
+                }
                 self.tell_halves();
-                self.background = true;
                 self.told.push_back(KernelEvent::Done(done));
+                (self.n, self.background) = (next.unwrap_or(self.n), next.is_none());
             }
             Frame::Event(event) => {
                 match &event {
@@ -351,10 +371,24 @@ impl Runner {
             return true;
         }
         self.tell_halves();
+        self.tell_unheard();
         if let State::Ending { death, .. } = std::mem::replace(&mut self.state, State::Dead) {
             self.told.push_back(KernelEvent::Died(death));
         }
         true
+    }
+
+    /// After its death: what was handed over and not begun is taken back, and what had begun and was not heard of is told. There is
+    /// such only where the channel was broken, because a runner says how an eval ended before it takes the next.
+    fn tell_unheard(&mut self) {
+        let Some(ahead) = &mut self.ahead else { return };
+        self.back = ahead.take_back(None);
+        while let Some(next) = ahead.next() {
+            let value = "how it ended is not known: code of this session wrote into the kernel's own channel";
+            let failure = Failure { name: "Unheard".to_owned(), value: value.to_owned(), traceback: String::new() };
+            let n = std::mem::replace(&mut self.n, next);
+            self.told.push_back(KernelEvent::Done(Done { n, how: DoneHow::Error(failure), result: None, idle_guess: false }));
+        }
     }
 
     /// One clear sentence where it died before it was ready.
@@ -397,7 +431,10 @@ impl Kernel for Runner {
         match command {
             KernelCommand::Exec(exec) => {
                 (self.n, self.background) = (exec.n, false);
-                self.channel.send(|tx| wire::put_exec(tx, &exec));
+                if let Some(ahead) = &mut self.ahead {
+                    ahead.told(false);
+                }
+                self.channel.send(|tx| wire::put_exec(tx, &exec, false));
             }
             KernelCommand::Interrupt(step) => {
                 if self.tells_interrupts && step <= Step::Again {
@@ -413,6 +450,33 @@ impl Kernel for Runner {
             // It says that it has none.
             KernelCommand::Comm(..) => {}
         }
+    }
+
+    fn hand_over(&mut self, execs: &[Exec]) -> usize {
+        let (Some(ahead), State::Up, Some(first)) = (&mut self.ahead, &self.state, execs.first()) else { return 0 };
+        if !self.background {
+            return if ahead.looks() { ahead.hand_over(execs) } else { 0 };
+        }
+        if ahead.looks() {
+            let took = ahead.hand_over(execs);
+            if took > 0 {
+                ahead.next();
+                (self.n, self.background) = (first.n, false);
+            }
+            return took;
+        }
+        // It reads this before it looks for the first slot.
+        ahead.told(true);
+        (self.n, self.background) = (first.n, false);
+        self.channel.send(|tx| wire::put_exec(tx, first, true));
+        1 + ahead.hand_over(execs.get(1..).unwrap_or_default())
+    }
+
+    fn take_back(&mut self) -> Vec<EvalNumber> {
+        let running = (!self.background).then_some(self.n);
+        let mut back = std::mem::take(&mut self.back);
+        back.extend(self.ahead.iter_mut().flat_map(|ahead| ahead.take_back(running)));
+        back
     }
 
     fn pid(&self) -> Option<u32> {

@@ -4,6 +4,7 @@
 //! The two ends are always of one build (the runner's source is in this binary), so the format may change at will. But user
 //! code shares the runner's process and may write anything, so every length is checked.
 
+use rialto_protocol::EvalNumber;
 use rialto_protocol::data::{Bundle, Bytes, Failure, Run, Show, Stream};
 use rialto_protocol::kernel::{
     Answer, Ask, Completeness, Completion, Completions, DisplayRole, Done, DoneHow, Exec, KernelEvent, KernelInfo, OUTPUT_CHUNK,
@@ -14,6 +15,9 @@ use rialto_protocol::kernel::{
 pub(super) const MAX_FRAME: usize = 1024 * 1024;
 /// Length and type.
 pub(super) const HEADER: usize = 5;
+/// The type of a slot, and what stands before its code: header, number, whether its value is shown, the code's length.
+const SLOT_KIND: u8 = 8;
+const SLOT_HEAD: usize = HEADER + 8 + 1 + 2;
 
 /// What a runner says.
 #[derive(Debug)]
@@ -97,8 +101,10 @@ pub(super) fn put_greeting(out: &mut Vec<u8>, cookie: &str, parts: &str) {
     Writer::new(out, 0).bytes(cookie.as_bytes()).rest(parts.as_bytes());
 }
 
-pub(super) fn put_exec(out: &mut Vec<u8>, exec: &Exec) {
-    let mut w = Writer::new(out, 1).u64(exec.n).u8(u8::from(exec.show == Show::Value) | u8::from(exec.trace.is_some()) << 1);
+/// An eval as a command. `looks`: after it the runner looks for slots.
+pub(super) fn put_exec(out: &mut Vec<u8>, exec: &Exec, looks: bool) {
+    let traced = u8::from(exec.trace.is_some()) << 1;
+    let mut w = Writer::new(out, 1).u64(exec.n).u8(u8::from(exec.show == Show::Value) | traced | u8::from(looks) << 2);
     // A command line of 65,534 words is longer than any system takes.
     let words = exec.argv.as_ref().map(|argv| argv.get(..argv.len().min(usize::from(u16::MAX) - 1)).unwrap_or_default());
     w = w.u16(words.map_or(u16::MAX, |words| u16::try_from(words.len()).unwrap_or(0)));
@@ -109,6 +115,26 @@ pub(super) fn put_exec(out: &mut Vec<u8>, exec: &Exec) {
         w = w.bytes(word.as_bytes());
     }
     w.rest(exec.code.as_bytes());
+}
+
+/// An eval as a slot of that size, or nothing where it does not fit: its code and no more.
+pub(super) fn put_slot(out: &mut Vec<u8>, exec: &Exec, size: usize) -> bool {
+    let (start, code) = (out.len(), exec.code.as_bytes());
+    let Ok(len) = u16::try_from(code.len()) else { return false };
+    if SLOT_HEAD + code.len() > size || exec.argv.is_some() || exec.trace.is_some() {
+        return false;
+    }
+    let w = Writer::new(out, SLOT_KIND).u64(exec.n).u8(u8::from(exec.show == Show::Value)).u16(len);
+    w.out.extend_from_slice(code);
+    w.out.resize(start + size, 0);
+    w.end();
+    true
+}
+
+/// Which eval lies in a slot.
+pub(super) fn slot_eval(slot: &[u8]) -> Option<EvalNumber> {
+    let mut reader = Reader(slot.get(4..)?);
+    (reader.u8().ok()? == SLOT_KIND).then(|| reader.u64().ok()).flatten()
 }
 
 pub(super) fn put_fence(out: &mut Vec<u8>, k: u32) {
