@@ -11,6 +11,7 @@
 //! | `terminal_dies.rs` | a person's terminal, alone and in pairs, at every stage of an eval; the next one goes on |
 //! | `supervisor_dies.rs` | the supervisor, at every point of its work |
 //! | `upgraded.rs` | the binary, while evals run; and clients of long ago and of later |
+//! | `short_evals.rs` | one of many evals that follow one another, their kernel |
 //! | `clock_jumps.rs` | nobody: the clock on the wall is set forwards and back |
 //! | `kernel_dies.rs` | a child of the kernel, the kernel, its whole group |
 //! | `descriptors_run_out.rs` | the descriptors of a command, of a daemon |
@@ -48,6 +49,7 @@ mod processes_stop;
 mod promises;
 mod raw;
 mod serve_dies;
+mod short_evals;
 mod stages;
 mod supervisor_dies;
 mod table;

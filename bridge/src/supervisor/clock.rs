@@ -53,6 +53,8 @@ pub(super) enum Alarm {
     Behind,
     /// The eval that has begun is no short one: its client is to hear that it was accepted.
     Held,
+    /// The eval that runs may be no short one: those that were handed over behind it are to be taken back.
+    Ahead,
     /// Accepting failed: try again.
     Accept,
     /// Close connections that never said who they are.

@@ -119,7 +119,7 @@ impl Driver {
     /// What is durable may be seen: it goes to the tail.
     fn publish(&mut self) {
         let mut clear = false;
-        self.handed.committed();
+        self.handed.committed(self.ahead.row());
         self.hold();
         self.rows_since_trim += self.batch.len();
         for keep in self.batch.drain(..) {
@@ -183,6 +183,7 @@ impl Driver {
     fn stall(&mut self, why: &str) {
         if !self.stalled {
             self.stalled = true;
+            self.all_back();
             self.stall_room = STALL_ROOM;
             tracing::warn!(why, "the disk is full: the kernel waits");
             self.inputs.push_back(Input::Stalled(format!("disk full: {why}. Free some space; all goes on by itself")));

@@ -3,6 +3,7 @@
 //! One task owns everything (journal, kernel, connections, timers), so there is no lock, no channel and nothing to leak. Each
 //! turn: gather what is ready; feed it all; commit the records; only then do the rest; fill the lanes.
 
+use super::ahead::Ahead;
 use super::clock::{Alarm, Alarms, Clock};
 use super::commit::Keep;
 use super::connection::{Connection, Door};
@@ -92,10 +93,12 @@ pub(crate) struct Driver {
     pub(super) batch: Vec<Keep>,
     /// What is to be done once the batch is durable.
     pub(super) deferred: VecDeque<Output>,
-    /// Which evals overtook the batch,
+    /// Which evals overtook the batch, or lie ready beside the one that runs,
     pub(super) handed: Note,
     /// and whether one did in this turn.
     pub(super) overtook: bool,
+    /// What the kernel was handed beside the eval that runs.
+    pub(super) ahead: Ahead,
     /// The batch waits for what the next turn adds to it.
     pub(super) gathering: bool,
     /// It has waited long enough, and so have those whom it is for.
@@ -131,6 +134,8 @@ impl Driver {
             self.turn()?;
             if let Some(ending) = self.ending.take() {
                 self.held = None;
+                // What has not begun is not lost with us.
+                self.all_back();
                 // What is said last must still go out; whoever does not take it at once finds the connection closed.
                 return std::future::poll_fn(|cx| Poll::Ready(self.flush(cx).map(|()| ending))).await;
             }
@@ -151,10 +156,11 @@ impl Driver {
         // Once an append has failed the journal knows nothing of what follows it, so nothing more is decided before it is set
         // right: the same eval could be accepted twice.
         while !self.journal.has_failed()
-            && let Some(input) = self.inputs.pop_front()
+            && let Some(input) = self.next_input()
         {
             self.feed(input);
         }
+        self.hand_more();
         self.gathering = self.may_gather();
         if self.gathering {
             return Ok(());
@@ -188,9 +194,17 @@ impl Driver {
                     self.keep_stored(seq, n, value.key, arrived.pieces, len);
                 }
                 Output::Redact { n, .. } => self.keep_redaction(n),
-                Output::Next { exec, accepted } if self.may_overtake(accepted, exec.n) => {
-                    self.overtook = true;
-                    self.command(KernelCommand::Exec(exec));
+                Output::Next { exec, accepted } => {
+                    self.follows();
+                    self.overtook = self.ahead.begins(exec.n);
+                    if !self.overtook {
+                        self.overtook = self.may_overtake(accepted, exec.n);
+                        if self.overtook {
+                            self.hand(exec);
+                        } else {
+                            self.deferred.push_back(Output::Next { exec, accepted });
+                        }
+                    }
                 }
                 other => self.deferred.push_back(other),
             }
@@ -205,7 +219,7 @@ impl Driver {
             && !self.stalled
             && !self.journal.has_failed()
             && !self.deferred.iter().any(commands)
-            && self.handed.add(self.session.epoch(), n)
+            && self.handed.add(self.session.epoch(), [n])
     }
 
     /// A denial is for the record, too.
@@ -225,7 +239,7 @@ impl Driver {
         while let Some(output) = self.deferred.pop_front() {
             match output {
                 Output::Kernel(command) => self.command(command),
-                Output::Next { exec, .. } => self.command(KernelCommand::Exec(exec)),
+                Output::Next { exec, .. } => self.hand(exec),
                 Output::StartKernel(life) => self.start_kernel(life),
                 Output::Reply(conn, message) => {
                     self.note_denial(conn, &message);
@@ -304,7 +318,11 @@ impl Driver {
         }
     }
 
-    fn command(&mut self, command: KernelCommand) {
+    pub(super) fn command(&mut self, command: KernelCommand) {
+        // An answer goes to whoever reads, which is not the loop that takes evals.
+        if !matches!(command, KernelCommand::Input { .. }) {
+            self.all_back();
+        }
         if let Some((_, kernel)) = &mut self.kernel {
             kernel.command(command);
         }
@@ -312,6 +330,7 @@ impl Driver {
 
     pub(super) fn start_kernel(&mut self, life: Life) {
         self.kernel = None;
+        self.ahead.forget();
         let launched = launch_kernel(&self.launch, &mut self.note_kernel);
         self.take_kernel(life, launched);
     }

@@ -51,7 +51,7 @@ impl Driver {
         heard |= self.screens.take_moved();
         heard |= self.hear_signals(cx);
         heard |= self.wake(cx)?;
-        let anything = !self.blocked && (!self.inputs.is_empty() || !self.batch.is_empty() && !self.gathering);
+        let anything = !self.blocked && (self.has_input() || !self.batch.is_empty() && !self.gathering);
         if anything || heard || self.ending.is_some() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
@@ -212,7 +212,9 @@ impl Driver {
     fn hear_kernel(&mut self, cx: &mut Context<'_>) {
         // On a full disk the kernel waits, unless it was told to stop: then its last words are heard, as far as the reserve
         // goes. One that is being ended by force has only what is in its pipes, and that must be heard to see it end.
-        if self.stalled && !(self.session.ending() || self.session.urgent() && self.stall_room > 0) {
+        // Before what was handed over and has begun, the ends of those before it are in there, too.
+        let must = self.session.ending() || self.session.urgent() && self.stall_room > 0 || !self.ahead.is_empty();
+        if self.stalled && !must {
             return;
         }
         let Some((life, _)) = self.kernel else { return };
@@ -254,6 +256,7 @@ impl Driver {
                     if let Some(unfinished) = self.incoming.take() {
                         self.journal.drop_value(unfinished.key);
                     }
+                    self.all_back();
                     self.inputs.push_back(Input::Kernel(life, KernelEvent::Died(death)));
                     self.kernel = None;
                     return;
@@ -315,6 +318,7 @@ impl Driver {
                         self.gathering = false;
                         self.waited = !self.batch.is_empty();
                     }
+                    Alarm::Ahead => self.not_short(now),
                     Alarm::Handshakes => self.drop_silent(now),
                     // That somebody may be at the door is all it says.
                     Alarm::Accept => {}

@@ -1,4 +1,4 @@
-//! Which evals were handed to the kernel while the end of the one before was not recorded yet.
+//! Which evals were handed to the kernel while the end of the one before was not recorded yet, or while it still ran.
 //!
 //! That record is what a client with many evals waits for most: a commit costs ten times what this note does, a few bytes written
 //! over themselves. The note survives what the journal survives, `kill -9` of this process, and a supervisor that takes over
@@ -6,13 +6,14 @@
 
 use rialto_protocol::{Epoch, EvalNumber};
 use rialto_session::Handed;
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Evals that may be handed over between two commits. What a supervisor that is killed says of all of them is that they are
 /// lost, so it is few.
-pub(super) const MOST: usize = 8;
+pub(super) const MOST: usize = 16;
 /// An incarnation and the evals, 0 for none: numbers of eight bytes.
 const LEN: usize = 8 * (1 + MOST);
 
@@ -35,7 +36,7 @@ impl Note {
 
     /// What the supervisor before this one noted, if it did. Whether it is of this journal's last incarnation is for the rules.
     pub(super) fn found(&self) -> Option<Handed> {
-        let bytes: [u8; LEN] = std::fs::read(&self.path).ok()?.try_into().ok()?;
+        let bytes = std::fs::read(&self.path).ok()?;
         let (numbers, _) = bytes.as_chunks::<8>();
         let (epoch, evals) = numbers.split_first()?;
         let evals = evals.iter().map(|n| EvalNumber::from_le_bytes(*n)).filter(|n| *n > 0);
@@ -47,9 +48,15 @@ impl Note {
         self.evals.len()
     }
 
-    /// What was handed over is recorded: the next note begins anew.
-    pub(super) fn committed(&mut self) {
-        self.evals.clear();
+    /// What was handed over is recorded, and the next note begins anew; but for those whose turn has not come.
+    pub(super) fn committed(&mut self, ahead: &VecDeque<EvalNumber>) {
+        self.evals.retain(|n| ahead.contains(n));
+    }
+
+    /// These were not handed over after all, or have been taken back.
+    pub(super) fn take_back(&mut self, epoch: Epoch, back: &[EvalNumber]) {
+        self.evals.retain(|n| !back.contains(n));
+        self.write(epoch);
     }
 
     /// Every record is kept: nothing can be learnt from the note any more.
@@ -59,15 +66,25 @@ impl Note {
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Notes one more. False: it could not be, or they are too many, so the records must come first.
-    pub(super) fn add(&mut self, epoch: Epoch, n: EvalNumber) -> bool {
-        if self.failed || self.evals.len() >= MOST {
+    /// Notes more. False: it could not be, or they are too many, so the records must come first.
+    pub(super) fn add(&mut self, epoch: Epoch, evals: impl IntoIterator<Item = EvalNumber>) -> bool {
+        let before = self.evals.len();
+        self.evals.extend(evals);
+        if self.failed || self.evals.len() > MOST {
+            self.evals.truncate(before);
             return false;
+        }
+        self.write(epoch);
+        !self.failed
+    }
+
+    fn write(&mut self, epoch: Epoch) {
+        if self.failed {
+            return;
         }
         if self.file.is_none() {
             self.file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.path).ok();
         }
-        self.evals.push(n);
         let mut bytes = [0; LEN];
         let (numbers, _) = bytes.as_chunks_mut::<8>();
         for (to, number) in numbers.iter_mut().zip([&epoch].into_iter().chain(&self.evals)) {
@@ -79,7 +96,6 @@ impl Note {
             tracing::warn!(%path, "which eval runs could not be noted down; each waits for the record of the one before");
         }
         self.failed = !written;
-        written
     }
 }
 
@@ -93,11 +109,15 @@ mod tests {
         let path = folder.path().join("handed");
         assert_eq!(Note::at(&path).found(), None);
         let mut note = Note::at(&path);
-        assert!(note.add(3, 7) && note.add(3, 8));
+        assert!(note.add(3, [7]) && note.add(3, [8]));
         assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, evals: vec![7, 8] }));
-        note.committed();
-        assert!(note.add(3, 9));
+        note.committed(&VecDeque::new());
+        assert!(note.add(3, [9]));
         assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, evals: vec![9] }));
+        assert!(note.add(3, [10, 11, 12]));
+        note.committed(&VecDeque::from([11, 12]));
+        note.take_back(3, &[12]);
+        assert_eq!(Note::at(&path).found(), Some(Handed { epoch: 3, evals: vec![11] }), "what was taken back has not begun");
         std::fs::write(&path, b"short").unwrap();
         assert_eq!(Note::at(&path).found(), None);
         note.forget();
@@ -109,19 +129,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut note = Note::at(&folder.path().join("handed"));
         for n in 1..=MOST as u64 {
-            assert!(note.add(1, n));
+            assert!(note.add(1, [n]));
         }
-        assert!(!note.add(1, 100));
-        note.committed();
-        assert!(note.add(1, 100));
+        assert!(!note.add(1, [100]));
+        note.committed(&VecDeque::new());
+        assert!(note.add(1, [100]));
     }
 
     #[test]
     fn where_it_cannot_be_noted_nothing_overtakes() {
         let folder = tempfile::tempdir().unwrap();
         let mut note = Note::at(&folder.path().join("missing").join("handed"));
-        assert!(!note.add(1, 1));
+        assert!(!note.add(1, [1]));
         std::fs::create_dir(folder.path().join("missing")).unwrap();
-        assert!(!note.add(1, 2), "one that was not noted may be out already");
+        assert!(!note.add(1, [2]), "one that was not noted may be out already");
     }
 }

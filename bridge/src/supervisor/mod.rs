@@ -3,6 +3,7 @@
 //! It outlives whoever started it. That a daemon or a client is gone is an ordinary Tuesday; that *it* is gone is told by the
 //! lock it held, and what was left running is ended by the next one.
 
+mod ahead;
 mod clock;
 mod commit;
 mod connection;

@@ -100,6 +100,7 @@ async fn lead(dir: &Path, ready: Ready<'_>) -> Result<Ending, Fatal> {
         batch: Vec::new(),
         deferred: VecDeque::new(),
         handed: Note::at(&place.handed()),
+        ahead: Default::default(),
         overtook: false,
         gathering: false,
         waited: false,
