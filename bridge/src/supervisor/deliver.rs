@@ -5,7 +5,7 @@
 use super::outbox::share;
 use super::{Driver, Fatal};
 use crate::journal::Stored;
-use rialto_protocol::frame::{self, HEADER, Header, IGNORABLE, MORE};
+use rialto_protocol::frame::{self, Header, IGNORABLE, MORE};
 use rialto_protocol::{Message, Seq, codec};
 use rialto_session::{ConnId, Due};
 
@@ -109,8 +109,9 @@ impl Driver {
         }
         // Retention may have removed the very last events, too.
         if nothing_there && let Some(gap) = self.session.audience().gap(due.conn, self.journal.committed() + 1) {
+            let before = lane.len();
             codec::encode(lane, channel, &Message::Gap(gap), max_frame);
-            self.session.audience_mut().skipped(due.conn, gap.to, HEADER);
+            self.session.audience_mut().skipped(due.conn, gap.to, lane.len() - before);
         }
         Ok(!nothing_there || last > due.after)
     }

@@ -8,6 +8,17 @@
 //! against the window (they are *lent*), as long as nothing else waits unread. Memory is bounded by the window and one of
 //! the largest values.
 
+use rialto_protocol::kind;
+use rialto_protocol::message::Gap;
+
+/// The number of `gap`.
+const GAP: u8 = rialto_protocol::Message::Gap(Gap { from: 0, to: 0 }).kind();
+
+/// What the bridge may send only as far as credit goes: events, and the gaps in their place.
+pub(crate) const fn costs_credit(of: u8) -> bool {
+    kind::is_event(of) || of == GAP
+}
+
 /// More came than was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overdrawn;
@@ -77,6 +88,14 @@ fn signed(n: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_and_gaps_cost_credit_and_nothing_else_does() {
+        let named = kind::EVENTS.iter().chain(rialto_protocol::Message::KINDS);
+        let costing: Vec<&str> = named.filter(|(of, _)| costs_credit(*of)).map(|(_, name)| *name).collect();
+        assert_eq!(costing.len(), kind::EVENTS.len() + 1, "{costing:?}");
+        assert!(costing.contains(&"output") && costing.contains(&"gap") && !costing.contains(&"rewound"));
+    }
 
     #[test]
     fn credit_comes_back_when_half_is_handed_out() {

@@ -1,13 +1,13 @@
 //! For whoever speaks the protocol as JSON: how such a connection begins, and a request as scripts and browsers write it, where
 //! what it leaves out and must be there is made.
 
-use crate::ids;
+use crate::{credit, ids};
 use rialto_protocol::frame::Header;
 use rialto_protocol::limits::DEFAULT_MAX_FRAME;
 use rialto_protocol::message::screen::FEATURE;
 use rialto_protocol::message::{Greet, Hello, Open, Welcome};
 use rialto_protocol::version::{self, FEATURES, MAX_CONTRACT, MIN_CONTRACT};
-use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec, kind};
+use rialto_protocol::{Bytes, Code, ErrorReply, Message, codec};
 use serde_json::{Map, Value};
 
 /// The one session's channel.
@@ -70,7 +70,7 @@ pub fn opening(app: &str, label: &str, open: Open, cookie: Option<Vec<u8>>) -> R
 /// Whether a frame of the session's has to be paid for with credit.
 #[must_use]
 pub const fn costs_credit(header: Header) -> bool {
-    kind::is_event(header.kind) || matches!(header.kind, 0x2a | 0x2b)
+    credit::costs_credit(header.kind)
 }
 
 /// Reads a request. `number` makes the numbers that requests are answered by.

@@ -2,6 +2,7 @@
 
 use super::{CHANNEL, Core, Phase};
 use crate::core::handshake::{RE_ATTACH, RE_OPEN};
+use crate::credit::costs_credit;
 use crate::cursor::Judged;
 use crate::incoming::{Incoming, Ticket};
 use crate::outbox;
@@ -13,9 +14,6 @@ use std::time::Duration;
 
 /// After a goaway, how long the other side may take to close by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// The number of `gap`.
-const GAP: u8 = Message::Gap(Gap { from: 0, to: 0 }).kind();
 
 impl Core {
     /// Bytes came.
@@ -224,9 +222,4 @@ impl Core {
             None => self.answer(ticket, Err(error)),
         }
     }
-}
-
-/// What the bridge may send only as far as credit goes: events, and the gaps in their place.
-const fn costs_credit(of: u8) -> bool {
-    kind::is_event(of) || of == GAP
 }
