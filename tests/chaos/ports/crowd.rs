@@ -1,13 +1,15 @@
-//! A thousand at each port who show nothing and stay; and what a hundred cost who have shown who they are.
+//! A thousand at each port who show nothing and stay; and what those cost who have shown who they are: a hundred that are idle, and
+//! some that read nothing of a flood.
 
 use super::machine::{Figures, Machine, Way};
 use super::peer::Peer;
 use super::{ssh, web};
 use crate::dice::Dice;
+use crate::promises::job;
 use crate::raw::Raw;
 use crate::world::play;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rialto_protocol::Message;
+use rialto_protocol::{Message, Outcome};
 use std::net::Ipv4Addr;
 use tokio::net::TcpStream;
 
@@ -55,14 +57,14 @@ fn a_thousand_at_the_port_with_tls_keep_nobody_out() {
     play(crowd(Way::Wss, "a thousand at ssh, at wss"));
 }
 
-/// A client of the session, idle from then on.
-async fn attached(stream: rialto_transports::Stream, session: &str) -> Raw {
+/// A client of the session with so much credit, idle from then on.
+async fn attached(stream: rialto_transports::Stream, session: &str, credit: u64) -> Raw {
     let mut raw = Raw::over(stream);
     raw.hello(None, None).await;
     let open = rialto_protocol::message::Open { channel: 1, session: session.into(), ..Default::default() };
     raw.say(0, &Message::Open(open)).await;
     raw.greet(1).await;
-    raw.attach(1 << 20).await;
+    raw.attach(credit).await;
     raw.find(|m| matches!(m, Message::Attached(_)).then_some(())).await;
     raw
 }
@@ -81,7 +83,7 @@ async fn a_hundred(way: Way, name: &str) {
         } else {
             machine.web.upgraded(&machine.token, "rialto.v1", "").await.map(web::Inner::of)
         };
-        all.push(attached(stream.expect("it is let in"), &session).await);
+        all.push(attached(stream.expect("it is let in"), &session, 1 << 20).await);
         // What the first one costs is the program's own.
         before.get_or_insert_with(|| Figures::of(machine.pid));
     }
@@ -106,4 +108,77 @@ fn a_hundred_by_websockets_cost_little_each() {
 #[test]
 fn a_hundred_by_websockets_with_tls_cost_little_each() {
     play(a_hundred(Way::Wss, "100 idle by wss"));
+}
+
+/// Attached, with all the credit there is, and they read nothing.
+const UNREAD: u16 = 8;
+/// Lines of a flood, of about 1,000 bytes: more than all that the system keeps for a connection.
+const LINES: u64 = 20_000;
+
+/// By which way a connection that is not read is held up.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    /// Its window is used up.
+    Window,
+    /// Its socket takes nothing more, though it said that it would take anything, in packets of any size.
+    Socket,
+}
+
+async fn unread(way: Way, held: Held, name: &str) {
+    let mut machine = Machine::with(way, &["--limit", "connections=300"]).await;
+    let session = machine.by.session();
+    let mut all = Vec::new();
+    let mut before = None;
+    for n in 0..=UNREAD {
+        let stream = if way == Way::Ssh {
+            let peer = Peer::dial(machine.ssh, Dice(u64::from(n))).await;
+            let (window, packet) = match held {
+                Held::Window => (1 << 20, 32 * 1024),
+                Held::Socket => (u32::MAX, u32::MAX),
+            };
+            ssh::subsystem_of(peer, &machine.key, window, packet).await
+        } else {
+            machine.web.upgraded(&machine.token, "rialto.v1", "").await.map(web::Inner::of)
+        };
+        all.push(attached(stream.expect("it is let in"), &session, u64::MAX / 4).await);
+        if n == 0 {
+            // What the first flood costs is the program's own.
+            flood(&mut machine, "first").await;
+            before = Some(Figures::of(machine.pid));
+        }
+    }
+    flood(&mut machine, "second").await;
+    let after = Figures::of(machine.pid);
+    let each = (after.own - before.unwrap().own) / u64::from(UNREAD);
+    assert!(each <= EACH, "{each} KiB for each connection that is not read");
+    machine.by.goes_on().await;
+    drop(all);
+    machine.close_with(u64::from(UNREAD), name, super::CEILING, &format!("{each} KiB each; ")).await;
+}
+
+/// Prints that much, and waits until the bystander, who reads, has all of it.
+async fn flood(machine: &mut Machine, name: &str) {
+    let by = &mut machine.by;
+    let (eval, _) = by.client.submit(job(&by.world.truth(), &format!("{name}{}", "m".repeat(990)), LINES, ""));
+    assert_eq!(by.client.end_of(eval).await.outcome, Outcome::Ok);
+}
+
+#[test]
+fn who_does_not_read_a_flood_by_ssh_costs_little() {
+    play(unread(Way::Ssh, Held::Window, "8 unread by ssh"));
+}
+
+#[test]
+fn who_does_not_read_the_socket_of_ssh_costs_little() {
+    play(unread(Way::Ssh, Held::Socket, "8 unread by ssh, any window"));
+}
+
+#[test]
+fn who_does_not_read_a_flood_by_websockets_costs_little() {
+    play(unread(Way::Ws, Held::Socket, "8 unread by ws"));
+}
+
+#[test]
+fn who_does_not_read_a_flood_by_websockets_with_tls_costs_little() {
+    play(unread(Way::Wss, Held::Socket, "8 unread by wss"));
 }

@@ -223,7 +223,12 @@ impl Peer {
 
     /// Opens a session's channel of our number 0, and gives the server's number of it.
     pub(crate) async fn channel(&mut self) -> Option<u32> {
-        self.say(&open(0, 1 << 20, 32 * 1024)).await?;
+        self.channel_of(1 << 20, 32 * 1024).await
+    }
+
+    /// The same, with a window and packets of these sizes. Bytes.
+    pub(crate) async fn channel_of(&mut self, window: u32, packet: u32) -> Option<u32> {
+        self.say(&open(0, window, packet)).await?;
         let opened = self.expect(91).await?;
         Some(u32::from_be_bytes(opened[5..9].try_into().unwrap()))
     }

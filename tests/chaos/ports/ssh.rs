@@ -223,9 +223,14 @@ async fn inside(peer: &mut Peer, key: &Ed25519KeyPair, answers: &mut BTreeSet<St
 }
 
 /// The subsystem that carries our own protocol, as a stream of bytes.
-pub(crate) async fn subsystem(mut peer: Peer, key: &Ed25519KeyPair) -> Option<Stream> {
+pub(crate) async fn subsystem(peer: Peer, key: &Ed25519KeyPair) -> Option<Stream> {
+    subsystem_of(peer, key, 1 << 20, 32 * 1024).await
+}
+
+/// The same, with a window and packets of these sizes. Whoever does not read it stops reading the socket.
+pub(crate) async fn subsystem_of(mut peer: Peer, key: &Ed25519KeyPair, window: u32, packet: u32) -> Option<Stream> {
     peer.enter(key).await?;
-    let channel = peer.channel().await?;
+    let channel = peer.channel_of(window, packet).await?;
     peer.say(&request(channel, b"subsystem", true, &string(b"rialto"))).await?;
     peer.expect(99).await?;
     let (ours, theirs) = tokio::io::duplex(64 * 1024);

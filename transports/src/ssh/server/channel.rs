@@ -33,6 +33,8 @@ const OTHERS: &str = "and all that is kept of input for programs is taken; try a
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between us and whatever reads the input. Bytes.
 const PIPE: usize = 64 * 1024;
+/// What is given to the library at once: a third of the largest frame. Bytes.
+const PIECE: usize = 22 * 1024;
 /// What else the peer says and the program has not taken: a window that is being resized says it often, and the last one counts.
 const CONTROLS: usize = 16;
 /// For the last words of a channel.
@@ -143,7 +145,7 @@ async fn carry(
         let (gone, end) = oneshot::channel();
         let text = format!("ssh {} {}", conn.from, identity.principal);
         let peer = Peer { how: How::Ssh, uid: None, pid: None, identity: Some(identity), text };
-        let output: Box<dyn AsyncWrite + Send + Unpin> = Box::new(write.make_writer());
+        let output: Box<dyn AsyncWrite + Send + Unpin> = Box::new(Pieces(write.make_writer()));
         let stream: Stream = Box::new(Whole { input, output, _owner: shared.owner.upgrade(), _gone: gone });
         if shared.found.send((stream, peer)).await.is_err() {
             return Exit::Status(69);
@@ -154,8 +156,12 @@ async fn carry(
         })
     } else {
         let asked = Asked { identity, from: conn.from, at: conn.at, what, terminal, environment };
-        let wires =
-            Wires::new(Box::new(input), Box::new(write.make_writer()), Box::new(write.make_writer_ext(Some(1))), controls);
+        let wires = Wires::new(
+            Box::new(input),
+            Box::new(Pieces(write.make_writer())),
+            Box::new(Pieces(write.make_writer_ext(Some(1)))),
+            controls,
+        );
         shared.programs.run(asked, wires)
     };
     let (exit, why) = pump(conn, serving, read, ours, to).await;
@@ -251,6 +257,24 @@ fn signal(name: &str) -> Sig {
         "TERM" => Sig::TERM,
         "USR1" => Sig::USR1,
         other => Sig::Custom(other.to_owned()),
+    }
+}
+
+/// Output in pieces. How large they may be is otherwise the peer's to say, and the library keeps up to three of them.
+struct Pieces<W>(W);
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Pieces<W> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let piece = buf.get(..PIECE).unwrap_or(buf);
+        Pin::new(&mut self.0).poll_write(cx, piece)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 

@@ -13,8 +13,9 @@ pub(super) const WINDOW: u32 = 256 * 1024;
 const PACKET: u32 = 32 * 1024;
 /// Messages of a channel that wait for its task.
 const CHANNEL: usize = 8;
-/// Messages of all channels that wait to be sent.
-const EVENTS: usize = 16;
+/// Messages of all channels that wait to be sent. The library takes all of them into one buffer at once and keeps that: a connection that is
+/// not read costs them twice. Where it is read they wait for nothing but the other task's turn.
+const EVENTS: usize = 1;
 /// New keys after so many bytes, in either direction, and after an hour.
 const REKEY: usize = 1 << 30;
 

@@ -14,7 +14,7 @@
 //! | input that a program does not read | 256 KiB in memory, and as much on the way; 256 MiB in a file without a name | the connection is not read: its other channels wait, too |
 //! | the same in the files of all programs together | [`Limits::unread`] | as before; said in the log |
 //! | ... for a minute | | that channel is closed, the others go on |
-//! | output that a client does not read | its own window and 16 packets | the program waits |
+//! | output that a client does not read | its own window, and three pieces of 22 KiB beside what is being written | the program waits |
 
 mod channel;
 mod config;
