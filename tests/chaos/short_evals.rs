@@ -7,7 +7,7 @@ use crate::processes::signal;
 use crate::promises::{job, kept};
 use crate::supervisor_dies::incarnations;
 use crate::table::Row;
-use crate::world::{World, kernel, play};
+use crate::world::{self, World, kernel};
 use nix::sys::signal::Signal;
 use rialto_protocol::message::Verdict;
 use rialto_protocol::{EvalId, Event, Message, Outcome};
@@ -64,14 +64,7 @@ impl Burst {
 }
 
 fn times<F: Future<Output = Row>>(name: &str, base: u64, scenario: impl Fn(u64) -> F) {
-    play(async {
-        let mut sum = Row::default();
-        for seed in base..base + TIMES {
-            println!("{name}, seed {seed}");
-            sum.add(&scenario(seed).await);
-        }
-        sum.close(name);
-    });
+    world::times(name, base..base + TIMES, scenario);
 }
 
 #[test]

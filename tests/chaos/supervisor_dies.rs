@@ -6,7 +6,7 @@ use crate::dice::Dice;
 use crate::processes::{signal, until};
 use crate::promises::{Story, job, kept, within};
 use crate::table::Row;
-use crate::world::{World, gone, play, supervisor};
+use crate::world::{self, World, gone, supervisor};
 use nix::sys::signal::Signal;
 use rialto_bridge::home::SessionHome;
 use rialto_client::{EvalOptions, Start};
@@ -193,14 +193,7 @@ pub(crate) fn incarnations(all: &Story) {
 
 /// The same for all of a test's seeds.
 fn times<F: Future<Output = Row>>(name: &str, base: u64, scenario: impl Fn(u64) -> F) {
-    play(async {
-        let mut sum = Row::default();
-        for seed in base..base + TIMES {
-            println!("{name}, seed {seed}");
-            sum.add(&scenario(seed).await);
-        }
-        sum.close(&format!("supervisor killed {name}"));
-    });
+    world::times(&format!("supervisor killed {name}"), base..base + TIMES, scenario);
 }
 
 /// What a supervisor that starts has made, in this order.

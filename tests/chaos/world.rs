@@ -12,6 +12,7 @@ use rialto_bridge::router::Spawn;
 use rialto_client::Start;
 use rialto_protocol::message::{Create, Open};
 use rialto_protocol::{RequestId, codec};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -27,6 +28,18 @@ pub(crate) fn play<T>(scenario: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let patience = if long() { HANGS_LONG } else { HANGS };
     runtime.block_on(async { tokio::time::timeout(patience, scenario).await.expect("the scenario hangs") })
+}
+
+/// The same scenario with several seeds.
+pub(crate) fn times<F: Future<Output = Row>>(name: &str, seeds: Range<u64>, scenario: impl Fn(u64) -> F) {
+    play(async {
+        let mut sum = Row::default();
+        for seed in seeds {
+            println!("{name}, seed {seed}");
+            sum.add(&scenario(seed).await);
+        }
+        sum.close(name);
+    });
 }
 
 /// One machine's worth of sessions.

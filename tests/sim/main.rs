@@ -8,6 +8,7 @@
 #![allow(clippy::print_stderr)]
 
 mod acts;
+mod ahead;
 mod bounded;
 mod client;
 mod count;
